@@ -1,0 +1,11 @@
+export * from './errors.ts';
+export type * from './identity/actor.ts';
+export * from './image/record.ts';
+export type * from './job/types.ts';
+export type * from './transfer/types.ts';
+export type * from './blob/types.ts';
+export type * from './store/blob-store.ts';
+export type * from './bucket/types.ts';
+export { openSqlite, openPostgresql } from './catalog/database.ts';
+export type { Catalog, Database, Engine, Tx } from './catalog/database.ts';
+export { migrate } from './catalog/migrations/index.ts';
