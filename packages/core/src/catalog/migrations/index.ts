@@ -1,5 +1,6 @@
-import { Migrator, sql } from 'kysely';
-import type { Migration } from 'kysely';
+import { sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import type { Migration } from 'kysely/migration';
 import { columnTypes } from '../columns.ts';
 import type { MigrationStep } from '../columns.ts';
 import type { Catalog } from '../database.ts';
