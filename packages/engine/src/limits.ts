@@ -18,6 +18,8 @@ export const limits = {
   /** Table pages kept in memory for one open disk (pages of 64 KiB). */
   pageCacheBytes: 16 * MiB,
   pageBytes: 64 * KiB,
+  /** The longest extent a driver joins, so that nobody waits long for the next one. */
+  extentBytes: 1 * GiB,
   /** The map of file units already used, one bit each; coarser beyond. */
   duplicateMapBytes: 32 * MiB,
   vhdxLogBytes: 64 * MiB,

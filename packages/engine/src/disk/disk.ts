@@ -1,3 +1,4 @@
+import type { DiskErrorKind } from '../errors.ts';
 import type { RandomAccess } from '../access/random-access.ts';
 
 /** How one packed unit is compressed; `codec/` turns exactly one unit in into one unit out. */
@@ -35,6 +36,8 @@ export interface FileRange {
 export interface Finding {
   readonly check: string; // stable id, e.g. 'backing-file'
   readonly level: 'passed' | 'noted' | 'refused';
+  /** Set when refused. */
+  readonly kind?: DiskErrorKind;
   readonly message: string;
   readonly field?: string;
   readonly offset?: number;
@@ -89,9 +92,20 @@ export interface Disk {
   /**
    * Ascending, without gap or overlap, from `guestOffset` to `virtualSize`; touches metadata only.
    * Neighbours of one kind that touch in the file are joined, at most 1 GiB long.
+   * A unit that the end of the file cuts (where the format allows it) gives its stored part and a
+   * `zero` rest, so lengths need not be multiples of 512.
    * `guestOffset` may lie inside a unit; a packed extent then starts at its unit's start.
    * @param onTable told of each second-level table's place the first time it is used
    * @throws {DiskError} at the entry that breaks a rule
    */
   extents(guestOffset: number, onTable?: (table: FileRange) => void): AsyncIterable<Extent>;
+  /**
+   * The map entry that decides about a guest byte, for error messages of the scan.
+   * Absent where there is no map (raw, fixed).
+   */
+  entryOf?(guestOffset: number): Promise<{ field: string; offset: number } | undefined>;
+  /** The file may be padded to a multiple of this (bytes) behind its last structure; 512 when absent. */
+  readonly endAlignment?: number;
+  /** Bytes behind the last structure are in use though the map does not say so (e.g. snapshots). */
+  readonly tailInUse?: boolean;
 }
