@@ -130,7 +130,11 @@ export class BucketClient {
   async #send(
     method: string,
     path: string,
-    { body, length, signal }: { body?: NonNullable<RequestInit['body']>; length?: number; signal?: AbortSignal | undefined } = {},
+    {
+      body,
+      length,
+      signal,
+    }: { body?: NonNullable<RequestInit['body']>; length?: number; signal?: AbortSignal | undefined } = {},
   ): Promise<Response> {
     const url = `${this.#access.url}${path}`;
     const signed = await this.#aws.sign(url, {

@@ -43,6 +43,10 @@ export class Session {
     return session;
   }
 
+  get token(): string {
+    return this.#token;
+  }
+
   get projectId(): string {
     return this.#projectId;
   }
