@@ -1,5 +1,9 @@
 export * from './errors.ts';
 export type * from './identity/actor.ts';
+export type * from './identity/types.ts';
+export { createIdentity } from './identity/identity.ts';
+export type { Identity, IdentityOptions } from './identity/identity.ts';
+export { actions, can, policyTable, reach, require } from './identity/policy.ts';
 export * from './image/record.ts';
 export type * from './job/types.ts';
 export type * from './transfer/types.ts';

@@ -2,12 +2,13 @@
 export interface Actor {
   readonly userId: string;
   readonly userName: string;
+  /** The user's own domain, whatever the scope. */
   readonly domainId: string;
   readonly domainName: string;
   /** Absent in unscoped and domain-scoped credentials. */
   readonly projectId?: string;
   readonly projectName?: string;
-  /** Effective role names in lower case, implied ones included. */
+  /** Effective role names in lower case, implied ones and every spelling included. */
   readonly roles: ReadonlySet<string>;
   /** Has role `admin`: acts on every project. */
   readonly isAdmin: boolean;
@@ -27,4 +28,6 @@ export type Action =
   | 'publicize'
   | 'bucket-read'
   | 'bucket-write'
+  /** Users, keys and grants below admin, in the actor's own domain. */
+  | 'identity-users'
   | 'identity-admin';
