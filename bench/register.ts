@@ -14,7 +14,6 @@ import {
   deleteImage,
   registerImage,
   Session,
-  showImage,
   showJob,
 } from '@imageyard/wire/client';
 import { program, startServer } from '../tests/harness.ts';
