@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
-import type { Digests, SourceSpec } from '@imageyard/engine/node';
+import type { Digests, HashFollower, HashName, SourceSpec } from '@imageyard/engine/node';
 import type { RandomAccess } from '@imageyard/engine';
-import type { BlobId } from '../store/blob-store.ts';
+import type { Catalog } from '../catalog/database.ts';
+import type { BlobId, BlobStore } from '../store/blob-store.ts';
 
 /** Bytes that arrived and are durable, but that nobody refers to yet. */
 export interface ReceivedBlob {
@@ -11,7 +12,10 @@ export interface ReceivedBlob {
 }
 
 export interface ReceiveOptions {
-  /** Announced length in bytes, if any; other lengths are `request-malformed` (S3 `IncompleteBody`). */
+  /**
+   * Announced length in bytes, if any; other lengths are `request-malformed` with `{expectedBytes,
+   * receivedBytes}` (S3 `IncompleteBody`). A client that vanished: the same with `{disconnected: true}`.
+   */
   readonly expectedBytes?: number;
   /** Stop at this many bytes with `source-too-large`. */
   readonly limitBytes: number;
@@ -29,14 +33,54 @@ export interface Blobs {
   /**
    * Take a stream into a new live blob: constant memory, hashed off the event loop (md5, sha256,
    * sha512), durable when it resolves. On any error nothing is left in the store.
-   * The caller inserts a reference in its own transaction (`adopt` checks), or calls `drop`.
+   * The caller inserts a reference in its own transaction (a foreign key to `blobs.id`, ON DELETE
+   * RESTRICT), or calls `drop`. What a crash leaves in between is found by the sweep.
    */
   receive(body: Readable, options: ReceiveOptions): Promise<ReceivedBlob>;
-  /** Random access to a live blob, parts joined. */
+  /** Random access to a live blob, parts joined. The bytes stay while it is open. */
   open(id: BlobId): Promise<RandomAccess & { close(): Promise<void> }>;
+  /** How worker threads open a live blob; the caller keeps it alive by a reference. */
   describe(id: BlobId): Promise<SourceSpec>;
   /** Bytes [start, end) as a stream with backpressure; ends early on `signal`. */
   stream(id: BlobId, range?: { start: number; end: number }, signal?: AbortSignal): Promise<Readable>;
+  /**
+   * Hashes of the whole blob; reads it once where they are missing (parts), and keeps them.
+   * Callers at the same time share one pass, which the first one's `signal` stops for all.
+   */
+  ensureHashes(id: BlobId, hooks?: HashHooks): Promise<Required<Pick<Digests, 'md5' | 'sha256' | 'sha512'>>>;
   /** Forget a blob nobody refers to: row → doomed, bytes after the grace. Idempotent; keeps a referenced one. */
   drop(id: BlobId): Promise<void>;
+  /**
+   * Remove what may go: doomed bytes past their grace, attempts that are over, and blobs that a
+   * crash left without a reference. Runs at start, then now and then; one at a time.
+   */
+  sweep(): Promise<SweepReport>;
+  /** Waits for removals under way. */
+  close(): Promise<void>;
+}
+
+export interface HashHooks {
+  readonly signal?: AbortSignal;
+  onProgress?(bytesDone: number, bytesTotal: number): void;
+}
+
+export interface SweepReport {
+  /** Blobs whose bytes were removed. */
+  readonly removed: number;
+  /** Attempts forgotten. */
+  readonly stale: number;
+  /** Live blobs without any reference. */
+  readonly unreferenced: number;
+}
+
+/** What `createBlobs` gets: collaborators and settings. */
+export interface BlobContext {
+  readonly catalog: Catalog;
+  readonly store: BlobStore;
+  readonly createHashFollower: (hashes: readonly HashName[]) => HashFollower;
+  /** Names this process among all that ever wrote to the catalogue; random per start. */
+  readonly writer: string;
+  /** How long bytes outlive their row. 0 where one process has the store: an open file outlives its name. */
+  readonly graceMs: number;
+  readonly now: () => number;
 }

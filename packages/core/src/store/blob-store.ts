@@ -42,9 +42,14 @@ export interface BlobWriter {
   readonly path: string;
   /** Positioned write; places never written read as zeros. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Make what was written durable, without a mark. */
+  sync(): Promise<void>;
   /** Sync bytes [0, size), then keep `note` durably. */
   save(size: number, note: Uint8Array): Promise<void>;
   /** Set the length, sync, make visible. Twice equals once. */
   publish(size: number): Promise<BlobStat>;
+  /** Drop what was written; a published blob stays. Idempotent. */
   abandon(): Promise<void>;
+  /** Let go of the files and keep what is there, to be resumed. Idempotent. */
+  close(): Promise<void>;
 }
