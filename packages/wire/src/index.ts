@@ -1,1 +1,1 @@
-export {};
+export * from './ims/codes.ts';

@@ -1,0 +1,74 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from './fastify.ts';
+import { HttpFault } from './faults.ts';
+import { isMalformed } from './query.ts';
+import { baseUrlOf } from './request-url.ts';
+import { createHttpServer } from './server.ts';
+import type { WireAnswer } from './server.ts';
+import { answerUnmatched, collectRoutes } from './unmatched.ts';
+
+/** What the API listener reads of the settings. */
+export interface ApiConfig {
+  readonly publicUrl: string | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly region: string;
+  readonly signedBodyLimitBytes: number;
+  /** Which of the two worlds native image calls answer in where they differ (glance rows marked ◆). */
+  readonly dialect?: 'otc' | 'glance';
+  readonly logger?: FastifyBaseLogger | undefined;
+}
+
+/** A dialect: who owns which paths, and how it words what no route of it could. */
+export interface Dialect {
+  owns(path: string): boolean;
+  answer(error: unknown, request: FastifyRequest): WireAnswer;
+  /** Its routes, credentials hook and parsers, encapsulated. */
+  readonly plugin: FastifyPluginAsync;
+}
+
+/**
+ * The API listener: one Fastify instance, one encapsulated plugin per dialect, and what no route
+ * matches answered by the dialect that owns the path; the first that says so does.
+ */
+export async function createDialectApp(
+  config: ApiConfig,
+  dialects: readonly Dialect[],
+): Promise<FastifyInstance> {
+  const ownerOf = (url: string): Dialect => {
+    const path = url.split(/[?#]/, 1)[0] ?? '/';
+    return dialects.find((dialect) => dialect.owns(path)) ?? dialects.at(-1)!;
+  };
+  const app = createHttpServer({
+    logger: config.logger,
+    trustedProxies: config.trustedProxies,
+    onFault: (error, request) =>
+      ownerOf(request.url).answer(
+        new HttpFault('url-malformed', `The URL can not be decoded: ${error.message}`),
+        request,
+      ),
+  });
+  const routes = collectRoutes(app);
+  app.decorateRequest('actor', null as never);
+  app.addHook('onRequest', async (request) => {
+    if (isMalformed(request.query))
+      throw new HttpFault('url-malformed', 'The query string is not percent-encoded UTF-8.');
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const answer = ownerOf(request.url).answer(error, request);
+    return reply.code(answer.status).headers(answer.headers).send(answer.body);
+  });
+  app.setNotFoundHandler((request, reply) => answerUnmatched(request, reply, routes));
+  for (const dialect of dialects) await app.register(dialect.plugin);
+  return app;
+}
+
+/** `https://HOST/v3`, as the client named the host. */
+export const identityUrlOf = (request: FastifyRequest, config: ApiConfig): string =>
+  `${baseUrlOf(request, config.publicUrl)}/v3`;
+
+/** Paths of the IMS API; everything else of the image host is Glance's. */
+export const isImsPath = (path: string): boolean =>
+  /^\/(?:v1|v1\.1|v2\.1)(?:\/|$)/.test(path) ||
+  /^\/v2\/cloudimages(?:\/|$)/.test(path) ||
+  /^\/v2\/[0-9a-f]{32}\/images(?:\/|$)/.test(path);
+
