@@ -15,6 +15,8 @@ export const limits = {
   qcow2RefcountTableBytes: 8 * MiB,
   qcow2SnapshotTableBytes: 64 * MiB,
   qcow2Snapshots: 65_536,
+  /** Real files have at most six; cluster 0 could hold 262 144 empty ones. */
+  qcow2Extensions: 256,
   /** Table pages kept in memory for one open disk (pages of 64 KiB). */
   pageCacheBytes: 16 * MiB,
   pageBytes: 64 * KiB,

@@ -44,6 +44,17 @@ export class Checks {
     }
   }
 
+  /** `attempt` for a check that reads. */
+  async attemptAsync<T>(check: string, body: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.findings.push(refusedFinding(check, error));
+      return undefined;
+    }
+  }
+
   /** @throws {DiskError} for the first refused finding, with all findings as evidence */
   throwIfRefused(known: { facts?: DiskFacts; virtualSize?: number } = {}): void {
     const first = this.findings.find((f) => f.level === 'refused');
