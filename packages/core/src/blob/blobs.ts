@@ -33,6 +33,7 @@ export function createBlobs(options: BlobsOptions): Blobs {
     describe: (id) => describeBlob(context, id),
     stream: (id, range, signal) => streamBlob(context, pins, id, range, signal),
     ensureHashes: (id, hooks) => hashes.ensure(id, hooks),
+    awaitHashes: (id, pass) => hashes.awaitOther(id, pass),
     async drop(id) {
       const gone = await dropBlob(context, id);
       if (gone > 0 && context.graceMs === 0) remove(() => removeDoomed(context, pins)).catch(() => {});

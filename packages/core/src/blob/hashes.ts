@@ -6,7 +6,7 @@ import type { BlobId } from '../store/blob-store.ts';
 import type { BlobPins } from './pins.ts';
 import { blobRuns, liveBlob } from './read.ts';
 import { blobHashes } from './receive.ts';
-import type { BlobContext, HashHooks } from './types.ts';
+import type { BlobContext, HashHooks, RunningHashes } from './types.ts';
 
 export type WholeHashes = Required<Pick<Digests, 'md5' | 'sha256' | 'sha512'>>;
 
@@ -29,6 +29,8 @@ export class BlobHashes {
   readonly #context: BlobContext;
   readonly #pins: BlobPins;
   readonly #passes = new Map<BlobId, Pass>();
+  /** Passes of others; each resolves once its digests are kept, and never rejects. */
+  readonly #others = new Map<BlobId, { kept: Promise<void>; bytesDone(): number }>();
 
   constructor(context: BlobContext, pins: BlobPins) {
     this.#context = context;
@@ -36,6 +38,7 @@ export class BlobHashes {
   }
 
   async ensure(id: BlobId, hooks: HashHooks = {}): Promise<WholeHashes> {
+    await this.#waitForOther(id, hooks);
     const row = await liveBlob(this.#context, id);
     const known = knownHashes(row);
     if (known) return known;
@@ -49,6 +52,36 @@ export class BlobHashes {
       left.forget();
       pass.callers.delete(hooks);
       if (pass.callers.size === 0) pass.abort.abort();
+    }
+  }
+
+  /** See `Blobs.awaitHashes`. */
+  awaitOther(id: BlobId, pass: RunningHashes): void {
+    const keep = async (): Promise<void> => {
+      try {
+        const { md5, sha256, sha512 } = await pass.digests;
+        if (!md5 || !sha256 || !sha512) return;
+        await this.#context.catalog.write((tx) => setBlobDigests(tx, id, { md5, sha256, sha512 }));
+      } catch {
+        // Whoever needs the hashes reads the blob instead.
+      } finally {
+        this.#others.delete(id);
+      }
+    };
+    this.#others.set(id, { kept: keep(), bytesDone: () => pass.bytesDone() });
+  }
+
+  async #waitForOther(id: BlobId, hooks: HashHooks): Promise<void> {
+    const other = this.#others.get(id);
+    if (!other) return;
+    const { size } = await liveBlob(this.#context, id);
+    const timer = setInterval(() => hooks.onProgress?.(other.bytesDone(), size), progressMs);
+    const left = leaving(hooks.signal);
+    try {
+      await Promise.race([other.kept, left.promise]);
+    } finally {
+      clearInterval(timer);
+      left.forget();
     }
   }
 

@@ -48,6 +48,11 @@ export interface Blobs {
    * Callers at the same time share one pass, which the first one's `signal` stops for all.
    */
   ensureHashes(id: BlobId, hooks?: HashHooks): Promise<Required<Pick<Digests, 'md5' | 'sha256' | 'sha512'>>>;
+  /**
+   * Somebody is hashing this whole blob already (an upload whose parts came in order): `ensureHashes`
+   * waits for these digests, which are kept, and reads the blob by itself only if they fail.
+   */
+  awaitHashes(id: BlobId, pass: RunningHashes): void;
   /** Forget a blob nobody refers to: row → doomed, bytes after the grace. Idempotent; keeps a referenced one. */
   drop(id: BlobId): Promise<void>;
   /**
@@ -57,6 +62,13 @@ export interface Blobs {
   sweep(): Promise<SweepReport>;
   /** Waits for removals under way. */
   close(): Promise<void>;
+}
+
+/** A pass over a blob under way outside this room. */
+export interface RunningHashes {
+  /** md5, sha256 and sha512 of the whole blob. */
+  readonly digests: Promise<Digests>;
+  bytesDone(): number;
 }
 
 export interface HashHooks {
