@@ -16,4 +16,8 @@ export { ExtentRuns } from './disk/extent-runs.ts';
 export { extentsIn } from './disk/extents-in.ts';
 export type { FormatDriver, Ends, References } from './formats/driver.ts';
 export { drivers, driverFor } from './formats/registry.ts';
+export { GuestReader } from './disk/reader.ts';
 export type * from './convert/layout.ts';
+export type { ConversionMark } from './convert/frontier.ts';
+export { convertDisk, type ConvertOptions } from './convert/run.ts';
+export { countDataBytes } from './convert/plan.ts';

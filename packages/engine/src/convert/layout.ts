@@ -1,6 +1,6 @@
 /**
  * An output file, described. A layout names units of guest bytes, how one is encoded, and what
- * is written around them; the mover (`run.ts`) reads, skips zeros, encodes, places and writes.
+ * is written around them; the mover (`lane.ts`) reads, skips zeros, encodes, places and writes.
  */
 export interface LayoutOptions {
   readonly subformat?: string; // e.g. vhd: 'fixed' | 'dynamic'
@@ -41,12 +41,16 @@ export interface Layout {
   readonly cutLast: boolean;
   /** True when the bytes of a unit are written as they are; then `encode` is not called. */
   readonly plain: boolean;
-  /** Encode one non-zero unit of `unitSize` bytes; the result's length is what is placed. Synchronous, runs in workers. */
+  /**
+   * Encode one non-zero unit of `unitSize` bytes; the result's length is what is placed.
+   * Synchronous, runs in workers. The result must not share memory with `guest`, nor with the next result.
+   */
   encode(unit: number, guest: Uint8Array): Uint8Array;
   /** Bytes known before any data, written first; all below `dataOffset`. */
   head(): Made[];
   /**
    * Bytes that need the places: tables, indexes, footers, a header that comes last.
+   * @param runs ascending; two may touch. None with `guest` placing
    * @param end first free byte after the last unit
    * @returns pieces in any order; the file ends at the highest byte of pieces and data, or at `fileSize`
    */

@@ -7,7 +7,16 @@ export type Codec =
   | { kind: 'zlib' } // VMDK grains: RFC 1950
   | { kind: 'zlib-sync' } // ZVHD2 zlib blocks: RFC 1950, ends in a sync flush, no final block
   | { kind: 'zstd'; declaredSize?: 'exact' } // QCOW2, ZVHD2 ('exact': the frame must declare the unit's size)
-  | { kind: 'zvhd-stream'; window?: { fileOffset: number; record: number } }; // ZVHD: continues the record before
+  /** ZVHD: record number `record` of one deflate stream for the whole file. */
+  | { kind: 'zvhd-stream'; record: number; windows: StreamWindows };
+
+/** The 32 KiB behind which a record of a continued stream goes on. */
+export interface StreamWindows {
+  /** The window before a record, unpacking records in between if it isn't kept; none before the first. */
+  before(record: number): Promise<Uint8Array | undefined>;
+  /** Told what a record unpacked to; copies what it keeps. */
+  keep(record: number, unpacked: Uint8Array): void;
+}
 
 /** Where `length` guest bytes from `guestOffset` come from. */
 export type Extent = { guestOffset: number; length: number } & (

@@ -1,5 +1,8 @@
 import type { DiskFacts, Finding, FormatName } from '../disk/disk.ts';
-import type { LayoutOptions, PlacedRun } from '../convert/layout.ts';
+import type { ConversionMark } from '../convert/frontier.ts';
+import type { LayoutOptions } from '../convert/layout.ts';
+
+export type { ConversionMark };
 
 /** How a worker thread finds a source's bytes by itself; crosses threads by value. */
 export type SourceSpec =
@@ -25,18 +28,6 @@ export interface CheckedSource {
   readonly highestUsedByte: number;
 }
 
-/** A durable point of a conversion: what is needed to go on after a crash. */
-export interface ConversionMark {
-  /** Every group of units before this one is written. */
-  readonly groupsDone: number;
-  /** First free byte of the output. */
-  readonly fileEnd: number;
-  /** Guest data bytes read so far. */
-  readonly dataBytesDone: number;
-  /** Runs placed since the mark before (all of them, when given to `resume`). */
-  readonly placed: readonly PlacedRun[];
-}
-
 export interface ConversionRequest {
   readonly source: SourceSpec;
   readonly sourceFormat: FormatName;
@@ -55,7 +46,10 @@ export interface ConversionHooks {
   readonly signal?: AbortSignal;
   /** At most ten a second for each stage; `bytesDone` never falls within a stage. */
   onProgress?(stage: ConversionStage, bytesDone: number, bytesTotal: number): void;
-  /** About each 64 MiB of output; the conversion waits for it. The output was NOT synced: the callee does. */
+  /**
+   * About each 64 MiB of output, one call at a time; the conversion goes on meanwhile and does not
+   * end before the call has. The output was NOT synced: the callee does. A rejection ends the conversion.
+   */
   onMark?(mark: ConversionMark): Promise<void>;
 }
 
