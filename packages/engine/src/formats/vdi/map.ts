@@ -35,7 +35,7 @@ export async function* vdiExtents(map: VdiMap, guestOffset: number): AsyncGenera
   const { blockSize, virtualSize } = map;
   const blocks = Math.ceil(virtualSize / blockSize);
   const first = Math.floor(guestOffset / blockSize);
-  const runs = new ExtentRuns(map.file, guestOffset, virtualSize, first * blockSize);
+  const runs = new ExtentRuns(map.file, { from: guestOffset, unitStart: first * blockSize, to: virtualSize });
   for (let block = first; block < blocks;) {
     const count = Math.min(STEP - (block % STEP), blocks - block);
     const page = await map.tables.view(map.mapOffset + 4 * block, 4 * count);

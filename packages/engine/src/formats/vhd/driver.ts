@@ -153,7 +153,7 @@ function fixedDisk({
     metadata: footerRanges(copies, true),
     canonical: canonical && size === copies.end.at,
     async *extents(guestOffset): AsyncGenerator<Extent> {
-      const runs = new ExtentRuns(file, guestOffset, virtualSize, 0);
+      const runs = new ExtentRuns(file, { from: guestOffset, unitStart: 0, to: virtualSize });
       for (const extent of runs.stored(size, 0)) yield extent;
       for (const extent of runs.zero(virtualSize - size)) yield extent;
       for (const extent of runs.flush()) yield extent;

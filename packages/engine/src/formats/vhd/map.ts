@@ -34,7 +34,7 @@ export async function* dynamicExtents(
   const bitmap = bitmapBytes(blockSize);
   const blocks = Math.ceil(virtualSize / blockSize);
   const first = Math.floor(guestOffset / blockSize);
-  const runs = new ExtentRuns(map.file, guestOffset, virtualSize, first * blockSize);
+  const runs = new ExtentRuns(map.file, { from: guestOffset, unitStart: first * blockSize, to: virtualSize });
   for (let block = first; block < blocks;) {
     const count = Math.min(STEP - (block % STEP), blocks - block);
     const bat = await map.tables.view(header.batOffset + 4 * block, 4 * count);
