@@ -101,3 +101,12 @@ export async function countEnabledHolders(tx: Tx, roleId: string, exceptUserId: 
     .executeTakeFirstOrThrow();
   return Number(row.holders);
 }
+
+/** Hold the role's row until the transaction ends: who counts its holders next, waits. */
+export async function lockRole(tx: Tx, roleId: string): Promise<void> {
+  await tx
+    .updateTable('roles')
+    .set((e) => ({ builtin: e.ref('builtin') }))
+    .where('id', '=', roleId)
+    .execute();
+}

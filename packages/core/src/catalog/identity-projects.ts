@@ -90,3 +90,14 @@ export async function updateProject(tx: Tx, id: string, change: Partial<ProjectR
 export async function deleteProject(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('projects').where('id', '=', id).execute();
 }
+
+/** What still belongs to a project and would be orphaned without it. */
+export async function projectUse(tx: Tx, id: string): Promise<'buckets' | undefined> {
+  const bucket = await tx
+    .selectFrom('buckets')
+    .select('name')
+    .where('project_id', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  return bucket ? 'buckets' : undefined;
+}
