@@ -51,29 +51,3 @@ test('a damaged row can not ask for more memory or time than is sane', async () 
     assert.equal(await passwords.verify('password', `$argon2id$v=19$${parameters}${tail}`), false);
   assert.equal(hashes, 5); // the dummy, each time
 });
-
-test('at most two hashes run at once, the others wait, and one too many is refused', async () => {
-  let most = 0;
-  let running = 0;
-  const passwords = createPasswords({
-    cost: cheap,
-    parallel: 2,
-    waiting: 3,
-    onHash: () => {
-      running++;
-      most = Math.max(most, running);
-    },
-  });
-  const all = Array.from({ length: 6 }, async () => {
-    try {
-      await passwords.hash('long enough');
-      running--;
-      return 'done';
-    } catch (error) {
-      return (error as { kind: string }).kind;
-    }
-  });
-  assert.deepEqual(await Promise.all(all), ['done', 'done', 'done', 'done', 'done', 'login-busy']);
-  assert.equal(most, 2);
-  assert.equal(await passwords.verify('x', await passwords.hash('x')), true); // and the places are free again
-});

@@ -1,5 +1,5 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
-import { DomainError } from '../errors.ts';
+import { createGate } from './gate.ts';
 
 /** Cost of one hash: RFC 9106's second choice of memory, OWASP's of passes. */
 export interface Argon2Cost {
@@ -41,7 +41,7 @@ export interface PasswordsOptions {
 
 export function createPasswords(options: PasswordsOptions = {}): Passwords {
   const cost = options.cost ?? current;
-  const enter = gate(options.parallel ?? 2, options.waiting ?? 64);
+  const enter = createGate(options.parallel ?? 2, options.waiting ?? 64);
   const derive = async (password: string, salt: Uint8Array, with_: Argon2Cost): Promise<Buffer> =>
     await enter(async () => {
       options.onHash?.();
@@ -64,26 +64,6 @@ export function createPasswords(options: PasswordsOptions = {}): Passwords {
       const parsed = parse(stored);
       return !parsed || JSON.stringify(parsed.cost) !== JSON.stringify(cost);
     },
-  };
-}
-
-/** Runs at most `parallel` tasks, keeps at most `waiting`, refuses the rest. */
-function gate(parallel: number, waiting: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const queue: (() => void)[] = [];
-  return async (task) => {
-    if (running >= parallel) {
-      if (queue.length >= waiting)
-        throw new DomainError('login-busy', 'too many passwords are being checked; try again in a moment');
-      await new Promise<void>((resolve) => queue.push(resolve)); // the one who leaves hands over his place
-    } else running++;
-    try {
-      return await task();
-    } finally {
-      const next = queue.shift();
-      if (next) next();
-      else running--;
-    }
   };
 }
 
