@@ -22,11 +22,11 @@ export async function migrate(catalog: Catalog): Promise<string[]> {
     migrations[key] = { up: (db) => step.up(db, types) };
   });
   const migrator = new Migrator({
-    db: catalog.db,
+    db: catalog.schema,
     provider: { getMigrations: () => Promise.resolve(migrations) },
   });
   const { error, results } = await migrator.migrateToLatest();
   if (error) throw error;
-  if (catalog.engine === 'postgresql' && results?.length) await sql`analyze`.execute(catalog.db);
+  if (catalog.engine === 'postgresql' && results?.length) await sql`analyze`.execute(catalog.schema);
   return (results ?? []).map((result) => result.migrationName);
 }
