@@ -56,7 +56,7 @@ async function forgetBlob(context: BlobContext, id: string, writer: BlobWriter |
   await context.store.delete(id);
   await context.catalog.write(async (tx) => {
     const row = { id, jobId: null, fence: null, writer: context.writer };
-    if (await doomStaleBlob(tx, row, context.now())) await forgetDoomedBlob(tx, id);
+    if (await doomStaleBlob(tx, context.catalog.engine, row, context.now())) await forgetDoomedBlob(tx, id);
   });
 }
 

@@ -63,7 +63,8 @@ async function doomStale(context: BlobContext): Promise<number> {
     const page = await staleWritingBlobs(context.catalog.db, context.writer, pageRows);
     let progressed = 0;
     for (const blob of page) {
-      if (await context.catalog.write((tx) => doomStaleBlob(tx, blob, context.now()))) progressed += 1;
+      if (await context.catalog.write((tx) => doomStaleBlob(tx, context.catalog.engine, blob, context.now())))
+        progressed += 1;
     }
     count += progressed;
     if (page.length < pageRows || progressed === 0) return count;

@@ -1,6 +1,9 @@
 import { sql } from 'kysely';
-import type { Catalog, Database, Tx } from './database.ts';
+import { isAttemptOver } from '../job/guards.ts';
+import type { Catalog, Database, Engine, Tx } from './database.ts';
 import type { BlobId } from './blobs.ts';
+import { leasedJob } from './jobs.ts';
+import { lockJob } from './jobs-lock.ts';
 
 /** The engine refused to delete a row that others refer to. */
 export function isForeignKeyViolation(error: unknown): boolean {
@@ -50,8 +53,13 @@ export async function staleWritingBlobs(db: Database, writer: string, limit: num
   return rows.map((row) => ({ id: row.id, jobId: row.job_id, fence: row.fence, writer: row.writer }));
 }
 
-/** Forget an attempt's blob, if it is still that attempt's. @returns whether its bytes may go now */
-export async function doomStaleBlob(tx: Tx, blob: StaleBlob, now: number): Promise<boolean> {
+/** Forget an attempt's blob, if that attempt is over. @returns whether its bytes may go now */
+export async function doomStaleBlob(tx: Tx, engine: Engine, blob: StaleBlob, now: number): Promise<boolean> {
+  if (blob.jobId !== null) {
+    const job = await lockJob(tx, engine, blob.jobId);
+    const attempt = { state: 'writing', jobId: blob.jobId, fence: blob.fence } as const;
+    if (!isAttemptOver(attempt, job && leasedJob(job))) return false;
+  }
   const gone = await tx
     .deleteFrom('blobs')
     .where('id', '=', blob.id)

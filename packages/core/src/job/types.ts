@@ -2,7 +2,7 @@
 export type JobState = 'queued' | 'running' | 'done' | 'failed';
 
 export interface JobProgress {
-  readonly stage: string; // detect, check, convert, hash, verify, activate
+  readonly stage: string; // queued, detect, check, convert, hash, verify, activate
   readonly bytesDone: number;
   readonly bytesTotal: number;
   readonly bytesPerSecond: number;
@@ -21,9 +21,20 @@ export interface Job {
   readonly startedAt: number | null;
   readonly endedAt: number | null;
   readonly progress: JobProgress | null;
+  /** What is registered, as it was when the job was accepted. */
+  readonly source: { readonly bucket: string; readonly key: string; readonly etag: string } | null;
   readonly error: {
     readonly kind: string;
     readonly message: string;
     readonly facts?: Readonly<Record<string, unknown>>;
   } | null;
+}
+
+/** `core/job`: what others may ask about jobs. */
+export interface Jobs {
+  /**
+   * A job of a project.
+   * @throws {DomainError} `job-not-found` for one that is unknown or another project's
+   */
+  get(projectId: string, jobId: string): Promise<Job>;
 }

@@ -4,7 +4,7 @@ import type { MigrationStep } from '../columns.ts';
 /** Work that outlives a request: a record with a lease, a fence and a checkpoint. */
 export const jobs: MigrationStep = {
   name: 'jobs',
-  async up(db, { text, integer, time, json, flag }) {
+  async up(db, { text, integer, time, json }) {
     await db.schema
       .createTable('jobs')
       .addColumn('id', text, (c) => c.primaryKey())
@@ -23,7 +23,6 @@ export const jobs: MigrationStep = {
       .addColumn('lease_until', time)
       .addColumn('worker', text)
       .addColumn('resumes', integer, (c) => c.notNull().defaultTo(0))
-      .addColumn('cancel_requested', flag, (c) => c.notNull().defaultTo(0))
       .addColumn('input', json, (c) => c.notNull())
       .addColumn('checkpoint', json)
       .addColumn('progress', json)

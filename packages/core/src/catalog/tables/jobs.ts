@@ -18,7 +18,6 @@ export interface JobRow {
   worker: string | null;
   /** Resumes in a row without a new mark. */
   resumes: number;
-  cancel_requested: number;
   input: string;
   checkpoint: string | null;
   progress: string | null;
