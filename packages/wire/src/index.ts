@@ -1,1 +1,4 @@
 export * from './ims/codes.ts';
+export * from './ims/schemas.ts';
+export * from './glance/image-schema.ts';
+export * from './glance/requests.ts';

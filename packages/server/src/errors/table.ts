@@ -88,7 +88,7 @@ export const errorTable = {
   // internal
   'lease-lost': { ims: 'IMG.1075', glance: null, s3: null },
   'job-cancelled': { ims: 'IMG.1075', glance: null, s3: null },
-  'storage-full': { ims: 'IMG.1075', glance: 413, s3: ['ServiceUnavailable', 503] },
+  'storage-full': { ims: 'IMG.1075', glance: 413, s3: ['InsufficientStorage', 507] },
   internal: { ims: 'IMG.1075', glance: 500, s3: ['InternalError', 500] },
 } as const satisfies Record<ErrorKind, ErrorRow>;
 

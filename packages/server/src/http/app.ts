@@ -71,4 +71,3 @@ export const isImsPath = (path: string): boolean =>
   /^\/(?:v1|v1\.1|v2\.1)(?:\/|$)/.test(path) ||
   /^\/v2\/cloudimages(?:\/|$)/.test(path) ||
   /^\/v2\/[0-9a-f]{32}\/images(?:\/|$)/.test(path);
-

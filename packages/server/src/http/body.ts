@@ -1,5 +1,5 @@
 import { Readable, Transform } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { grantContinue } from './continue.ts';
 import { HttpFault } from './faults.ts';
 
@@ -129,4 +129,14 @@ function watchPace(): Transform {
   stream.once('close', () => clearInterval(timer));
   stream.once('end', () => clearInterval(timer));
   return stream;
+}
+
+/**
+ * Let requests of every content type in and leave their bodies alone: handlers ask for them
+ * (`wholeBody`, `streamBody`) once the request is judged. An odd content type is no reason to refuse
+ * what can be parsed; GETs of some clients carry one without a body.
+ */
+export function acceptAnyBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
 }

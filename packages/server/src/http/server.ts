@@ -56,12 +56,19 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setSerializerCompiler(() => (payload) => JSON.stringify(payload));
   app.setValidatorCompiler(() => () => true); // schemas document; dialects parse with their own words
   judgeExpectations(app);
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
   app.addHook('onSend', async (request, reply, payload) => {
     reply.header('x-request-id', request.id).header('x-openstack-request-id', request.id);
     if (bodyIsUnread(request.raw)) lingerAfterAnswer(request.raw, reply.raw);
+    if (closing && !reply.raw.headersSent) reply.header('connection', 'close');
     return payload;
   });
   app.addHook('onResponse', async (request, reply) => {
+    // A download that began before the stop leaves an idle connection behind when it ends.
+    if (closing) setImmediate(() => app.server.closeIdleConnections());
     request.log.info(
       {
         method: request.method,

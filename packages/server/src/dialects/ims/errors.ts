@@ -52,16 +52,8 @@ function statusOf(
   return missing === undefined || String(missing).toLowerCase() === named.toLowerCase() ? 404 : undefined;
 }
 
-/**
- * Content and field faults add a sentence of ours to the documented text: what, where, way out.
- * Others are said fully by their code.
- */
-export function ownSentence(error: DomainError | DiskError): string {
-  const speaks = error instanceof DiskError || speakingKinds.has(error.kind);
-  return speaks ? error.message : '';
-}
-
-const speakingKinds: ReadonlySet<string> = new Set([
+/** Kinds whose fault lies in what the caller gave: our own sentence follows the documented text. */
+export const contentKinds: ReadonlySet<string> = new Set<ErrorKind>([
   'request-malformed',
   'value-invalid',
   'image-attribute-read-only',
@@ -73,7 +65,13 @@ const speakingKinds: ReadonlySet<string> = new Set([
   'format-not-writable',
   'min-disk-too-small',
   'virtual-size-too-large',
+  'job-cancelled',
 ]);
+
+/** What, where, way out: added for content and field faults, others are said fully by their code. */
+export function ownSentence(error: DomainError | DiskError): string {
+  return error instanceof DiskError || contentKinds.has(error.kind) ? error.message : '';
+}
 
 /** The documented text of a code, then one blank and our own sentence when there is one. */
 export function imsText(code: string, facts: Readonly<Record<string, unknown>>, detail: string): string {
