@@ -39,6 +39,8 @@ export interface FileRange {
   readonly name: string;
   readonly offset: number;
   readonly length: number;
+  /** The entry that names it, for error messages. */
+  readonly entry?: { readonly field: string; readonly offset: number };
 }
 
 /** One thing looked at by a safety check; never a reason to stop by itself. */

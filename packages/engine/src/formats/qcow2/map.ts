@@ -66,7 +66,8 @@ export async function* qcow2Extents(
       if (table === 0) {
         for (const extent of runs.hole(span - inTable)) yield extent;
       } else {
-        onTable?.({ name: 'L2 table', offset: table, length: map.clusterSize });
+        const entry = { field: 'l1_entry', offset: map.l1Offset + l1 * 8 };
+        onTable?.({ name: 'L2 table', offset: table, length: map.clusterSize, entry });
         yield* tableExtents(map, table, inTable / map.clusterSize, runs, onTable);
       }
     }
@@ -255,7 +256,8 @@ function notePreallocated(
 ): void {
   if (offset === 0) return;
   requireCluster(map, offset, place);
-  onTable?.({ name: 'preallocated cluster', offset, length: map.clusterSize });
+  const entry = { field: 'l2_entry', offset: place };
+  onTable?.({ name: 'preallocated cluster', offset, length: map.clusterSize, entry });
 }
 
 /** @see `Disk.entryOf` */

@@ -32,6 +32,7 @@ export async function openRaw(file: RandomAccess, format: 'raw' | 'iso', checks:
     findings: checks.findings,
     metadata: [],
     canonical: file.size === virtualSize,
+    tailInUse: true,
     extents: (guestOffset) => rawExtents(file, virtualSize, guestOffset),
   };
 }
