@@ -14,10 +14,13 @@ export interface ConversionMark {
   readonly placed: readonly PlacedRun[];
 }
 
+/** What the frontier needs of a layout; crosses threads. */
+export type LayoutShape = Pick<Layout, 'placing' | 'dataOffset' | 'virtualSize'>;
+
 /** How far a conversion has come without a gap, from what its lanes report in any order. */
 export class Frontier {
   readonly runs = new RunList();
-  readonly #layout: Layout;
+  readonly #layout: LayoutShape;
   readonly #groupBytes: number;
   readonly #early = new Map<number, GroupDone>();
   #groupsDone: number;
@@ -26,7 +29,7 @@ export class Frontier {
   #written = 0;
   #markedRuns: number;
 
-  constructor(layout: Layout, groupBytes: number, resume: ConversionMark | undefined) {
+  constructor(layout: LayoutShape, groupBytes: number, resume: ConversionMark | undefined) {
     this.#layout = layout;
     this.#groupBytes = groupBytes;
     this.#groupsDone = resume?.groupsDone ?? 0;

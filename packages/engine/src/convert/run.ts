@@ -36,11 +36,8 @@ export async function convertDisk(
   signal?.throwIfAborted();
   await writeHead(layout, sink);
   const frontier = new Frontier(layout, groupBytes(disk, layout), resume);
-  const ticket = new LocalTicket({
-    group: frontier.groupsDone,
-    fileEnd: frontier.fileEnd,
-    alignment: layout.alignment,
-  });
+  const start = { group: frontier.groupsDone, fileEnd: frontier.fileEnd };
+  const ticket = new LocalTicket(start, layout.alignment);
   const hooks = {
     onMark: options.onMark?.bind(options),
     onData: options.onProgress?.bind(options),

@@ -25,8 +25,6 @@ export interface TicketStart {
   readonly group: number;
   /** First free byte of the output. */
   readonly fileEnd: number;
-  /** Each group's output starts on a multiple of this. */
-  readonly alignment: number;
 }
 
 const aligned = (offset: number, alignment: number): number => Math.ceil(offset / alignment) * alignment;
@@ -40,10 +38,11 @@ export class LocalTicket implements Ticket {
   #end: number;
   stopped = false;
 
-  constructor(start: TicketStart) {
+  /** @param alignment each group's output starts on a multiple of this */
+  constructor(start: TicketStart, alignment: number) {
     this.#next = this.#turn = start.group;
     this.#end = start.fileEnd;
-    this.#alignment = start.alignment;
+    this.#alignment = alignment;
   }
 
   next(): number {

@@ -1,0 +1,12 @@
+import { Worker } from 'node:worker_threads';
+
+/**
+ * Start one of this folder's thread files: `.ts` in a checkout, `.js` once compiled. It does not
+ * keep the process alive; who gives it work calls `ref`.
+ */
+export function startThread(name: 'hash-thread' | 'task-thread'): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const thread = new Worker(new URL(`./${name}${extension}`, import.meta.url), { name });
+  thread.unref();
+  return thread;
+}
