@@ -39,6 +39,11 @@ export const domainErrorKinds = [
   'image-attribute-absent',
   'image-attribute-present',
   'image-no-data',
+  'image-marker-unknown',
+  'image-not-shareable',
+  'member-not-found',
+  'member-exists',
+  'tag-not-found',
   'quota-exceeded',
   // register: where the bytes come from
   'source-bucket-not-found',

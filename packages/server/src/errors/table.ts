@@ -48,6 +48,11 @@ export const errorTable = {
   'image-attribute-absent': { ims: 'IMG.0035', glance: 409, s3: null },
   'image-attribute-present': { ims: 'IMG.0035', glance: 409, s3: null },
   'image-no-data': { ims: null, glance: 204, s3: null },
+  'image-marker-unknown': { ims: 'IMG.0027', glance: 400, s3: null },
+  'image-not-shareable': { ims: null, glance: 403, s3: null },
+  'member-not-found': { ims: null, glance: 404, s3: null },
+  'member-exists': { ims: null, glance: 409, s3: null },
+  'tag-not-found': { ims: null, glance: 404, s3: null },
   'quota-exceeded': { ims: 'IMG.0015', glance: [400, 'IMG.0015'], s3: ['AccessDenied', 403] },
   // register: where the bytes come from
   'source-bucket-not-found': { ims: 'IMG.0069', glance: null, s3: null },
