@@ -22,7 +22,10 @@ export const isCredentialKind = (kind: string): kind is CredentialKind =>
 
 /** A text of the gateway whose placeholders are filled from an error's facts. */
 export function credentialText(kind: CredentialKind, facts: Readonly<Record<string, unknown>>): string {
-  return fillText(imsCode('APIGW.0301', credentialHints[kind]).message, facts);
+  const { access, expiresAt } = facts;
+  const expires_at = typeof expiresAt === 'number' ? new Date(expiresAt).toISOString() : undefined;
+  const message = imsCode('APIGW.0301', credentialHints[kind]).message;
+  return fillText(message, { ...facts, ak: access, expires_at });
 }
 
 /** `{"error_msg","error_code","request_id"}`: credentials, routes and sizes are the gateway's to refuse. */

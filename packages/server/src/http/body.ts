@@ -1,5 +1,7 @@
 import { Readable, Transform } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { bodyCheckOf } from './body-check.ts';
+import type { BodyCheck } from './body-check.ts';
 import { grantContinue } from './continue.ts';
 import { HttpFault } from './faults.ts';
 
@@ -18,11 +20,17 @@ const kept = new WeakMap<FastifyRequest, Promise<Buffer>>();
  */
 export function wholeBody(request: FastifyRequest, reply: FastifyReply, limitBytes: number): Promise<Buffer> {
   const known = kept.get(request);
-  if (known) return known;
+  if (known) return known.then((body) => atMost(body, limitBytes));
   const reading = readWhole(request, reply, limitBytes);
   reading.catch(() => {}); // whoever asked gets the rejection
   kept.set(request, reading);
   return reading;
+}
+
+/** Whoever read it first may have had a wider limit. */
+function atMost(body: Buffer, limitBytes: number): Buffer {
+  if (body.length <= limitBytes) return body;
+  throw new HttpFault('body-too-large', `the body has ${body.length} bytes, the limit is ${limitBytes}`);
 }
 
 async function readWhole(request: FastifyRequest, reply: FastifyReply, limitBytes: number): Promise<Buffer> {
@@ -32,6 +40,7 @@ async function readWhole(request: FastifyRequest, reply: FastifyReply, limitByte
   if (announced !== undefined && announced > limitBytes)
     throw new HttpFault('body-too-large', `the body has ${announced} bytes, the limit is ${limitBytes}`);
   grantContinue(request, reply);
+  const check = bodyCheckOf(request);
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
@@ -50,13 +59,24 @@ async function readWhole(request: FastifyRequest, reply: FastifyReply, limitByte
       length += chunk.length;
       if (length > limitBytes)
         return finish(new HttpFault('body-too-large', `the body is longer than ${limitBytes} bytes`));
+      check?.update(chunk);
       chunks.push(chunk);
     };
-    const onEnd = (): void => finish();
+    const onEnd = (): void => finish(faultOf(check));
     const onClose = (): void =>
       finish(new HttpFault('body-cut-short', 'the connection closed inside the body'));
     raw.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
   });
+}
+
+/** What a check has to say at the end of a body. */
+function faultOf(check: BodyCheck | undefined): Error | undefined {
+  try {
+    check?.finish();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /** The announced length in bytes: 0 without a body, undefined when chunked. */
@@ -86,7 +106,7 @@ export function streamBody(request: FastifyRequest, reply: FastifyReply): Incomi
   const known = kept.get(request);
   if (known) return { stream: Readable.from(once(known)), announcedBytes: announced, signal: abort.signal };
   const raw = request.raw;
-  const watched = watchPace();
+  const watched = watchPace(bodyCheckOf(request));
   const vanish = (): void => {
     if (raw.complete) return;
     const fault = new HttpFault('body-cut-short', 'the connection closed inside the body');
@@ -109,14 +129,18 @@ async function* once(body: Promise<Buffer>): AsyncGenerator<Buffer> {
 }
 
 /** Pass bytes on and fail when too few come although the reader is ready. */
-function watchPace(): Transform {
+function watchPace(check: BodyCheck | undefined): Transform {
   let seen = 0;
   let before = 0;
   const stream = new Transform({
     highWaterMark: 256 * 1024,
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
+      check?.update(chunk);
       done(null, chunk);
+    },
+    flush(done) {
+      done(faultOf(check) ?? null);
     },
   });
   const timer = setInterval(() => {
