@@ -6,7 +6,7 @@ import { createImage, registerImage, Session, showJob } from '@imageyard/wire/cl
 import { createHash, createHmac } from 'node:crypto';
 import { request } from 'node:http';
 import { startServer } from '../tests/harness.ts';
-import { median, seconds } from './corpus.ts';
+import { median, seconds } from '../tests/corpus.ts';
 
 const GiB = 1024 ** 3;
 const sizes = process.argv.slice(2).map(Number).filter(Boolean);

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, rmSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { BucketClient, createImage, registerImage, Session, showJob } from '@imageyard/wire/client';
 import { startServer } from '../tests/harness.ts';
-import { corpusFolder, makeCorpus } from './corpus.ts';
+import { corpusFolder, makeCorpus } from '../tests/corpus.ts';
 import { load } from './load.ts';
 
 const dataGiB = Number(process.argv[2] ?? 4);

@@ -18,7 +18,7 @@ import {
 } from '@imageyard/wire/client';
 import { program, startServer } from '../tests/harness.ts';
 import type { Ready } from '../tests/harness.ts';
-import { corpusFolder, makeCorpus, median, seconds } from './corpus.ts';
+import { corpusFolder, makeCorpus, median, seconds } from '../tests/corpus.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
 const corpus = makeCorpus();

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createImage, Session } from '@imageyard/wire/client';
 import { program, startServer } from '../tests/harness.ts';
-import { median } from './corpus.ts';
+import { median } from '../tests/corpus.ts';
 import { load } from './load.ts';
 
 const images = Number(process.argv[2] ?? 10_000);
