@@ -1,4 +1,4 @@
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { bodyCheckOf } from './body-check.ts';
 import type { BodyCheck } from './body-check.ts';
@@ -7,9 +7,9 @@ import { HttpFault } from './faults.ts';
 
 /** A JSON body has this long to arrive. */
 const JSON_BODY_MS = 30_000;
-/** A body stream must bring at least this much in each window, or it is given up (features: slow clients). */
-const STALL_WINDOW_MS = 60_000;
-const STALL_WINDOW_BYTES = 60 * 1024;
+/** In a minute spent waiting for the client it must bring at least 60 KiB of a body stream. */
+const PACE_SECONDS = 60;
+const PACE_BYTES = 60 * 1024;
 
 const kept = new WeakMap<FastifyRequest, Promise<Buffer>>();
 
@@ -63,8 +63,7 @@ async function readWhole(request: FastifyRequest, reply: FastifyReply, limitByte
       chunks.push(chunk);
     };
     const onEnd = (): void => finish(faultOf(check));
-    const onClose = (): void =>
-      finish(new HttpFault('body-cut-short', 'the connection closed inside the body'));
+    const onClose = (): void => finish(cutShort());
     raw.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
   });
 }
@@ -96,63 +95,82 @@ export interface IncomingBody {
 }
 
 /**
- * The body as a stream with backpressure. It fails, rather than ends, when the client vanishes or
- * sends less than 60 KiB in a minute while we are ready to read.
- * Grants `Expect: 100-continue`, so call it only once the request is judged.
+ * The body as a stream with backpressure. It fails, rather than ends, when the client vanishes,
+ * stays silent for a minute while we wait for it, or sends bytes that a check refuses.
+ * `Expect: 100-continue` is granted at the first read, so a reader that refuses first gets no body.
  */
 export function streamBody(request: FastifyRequest, reply: FastifyReply): IncomingBody {
   const announced = announcedBytes(request);
   const abort = new AbortController();
   const known = kept.get(request);
-  if (known) return { stream: Readable.from(once(known)), announcedBytes: announced, signal: abort.signal };
-  const raw = request.raw;
-  const watched = watchPace(bodyCheckOf(request));
-  const vanish = (): void => {
-    if (raw.complete) return;
-    const fault = new HttpFault('body-cut-short', 'the connection closed inside the body');
-    abort.abort(fault);
-    watched.destroy(fault);
-  };
-  raw.once('aborted', vanish).once('close', vanish).once('error', vanish);
-  watched.once('close', () => raw.unpipe(watched));
-  watched.on('error', () => {}); // the reader gets it too; without a reader nobody needs it
-  if (announced === 0) watched.end();
-  else {
-    grantContinue(request, reply);
-    raw.pipe(watched);
-  }
-  return { stream: watched, announcedBytes: announced, signal: abort.signal };
+  const source = known ? once(known) : announced === 0 ? once(Promise.resolve(Buffer.alloc(0))) : undefined;
+  if (!source)
+    request.raw.once('close', () => {
+      if (!request.raw.complete) abort.abort(cutShort());
+    });
+  const bytes = source ?? arriving(request, reply);
+  const stream = Readable.from(bytes, { objectMode: false, highWaterMark: 256 * 1024 });
+  stream.on('error', () => {}); // the reader gets it too; without a reader nobody needs it
+  return { stream, announcedBytes: announced, signal: abort.signal };
 }
 
 async function* once(body: Promise<Buffer>): AsyncGenerator<Buffer> {
-  yield await body;
+  const bytes = await body;
+  if (bytes.length > 0) yield bytes;
 }
 
-/** Pass bytes on and fail when too few come although the reader is ready. */
-function watchPace(check: BodyCheck | undefined): Transform {
-  let seen = 0;
-  let before = 0;
-  const stream = new Transform({
-    highWaterMark: 256 * 1024,
-    transform(chunk: Buffer, _encoding, done) {
-      seen += chunk.length;
-      check?.update(chunk);
-      done(null, chunk);
-    },
-    flush(done) {
-      done(faultOf(check) ?? null);
-    },
-  });
+/** Chunks as they come. Leaves the connection open when the reader stops early: an answer follows. */
+async function* arriving(request: FastifyRequest, reply: FastifyReply): AsyncGenerator<Buffer> {
+  const { raw } = request;
+  const check = bodyCheckOf(request);
+  grantContinue(request, reply);
+  const pace = watchPace(() => raw.destroy());
+  try {
+    for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
+      check?.update(chunk as Buffer);
+      pace.pause(chunk.length); // while the reader is busy the client owes nothing
+      yield chunk as Buffer;
+      pace.resume();
+    }
+  } catch (error) {
+    if (pace.isTooSlow())
+      throw new HttpFault('body-slow', `the client sent less than ${PACE_BYTES} bytes in ${PACE_SECONDS} s`);
+    throw raw.complete ? error : cutShort(error);
+  } finally {
+    pace.end();
+  }
+  if (!raw.complete) throw cutShort();
+  check?.finish();
+}
+
+/** Counts the seconds we wait for a client and what it brings in them. */
+function watchPace(tooSlow: () => void) {
+  let isWaiting = true;
+  let slow = false;
+  let seconds = 0;
+  let bytes = 0;
   const timer = setInterval(() => {
-    const waitsForReader = stream.readableLength >= stream.readableHighWaterMark;
-    if (!waitsForReader && seen - before < STALL_WINDOW_BYTES)
-      stream.destroy(new HttpFault('body-slow', 'the client sent less than 60 KiB within a minute'));
-    before = seen;
-  }, STALL_WINDOW_MS);
-  timer.unref();
-  stream.once('close', () => clearInterval(timer));
-  stream.once('end', () => clearInterval(timer));
-  return stream;
+    if (!isWaiting || ++seconds < PACE_SECONDS) return;
+    slow = bytes < PACE_BYTES;
+    seconds = 0;
+    bytes = 0;
+    if (slow) tooSlow();
+  }, 1000);
+  return {
+    pause(received: number): void {
+      isWaiting = false;
+      bytes += received;
+    },
+    resume(): void {
+      isWaiting = true;
+    },
+    isTooSlow: () => slow,
+    end: () => clearInterval(timer),
+  };
+}
+
+function cutShort(cause?: unknown): HttpFault {
+  return new HttpFault('body-cut-short', 'the connection closed inside the body', {}, { cause });
 }
 
 /**

@@ -31,8 +31,13 @@ export class HttpFault extends Error {
   readonly status: number;
   /** Headers of the answer, e.g. `Allow`, `Content-Range`. */
   readonly headers: Readonly<Record<string, string>>;
-  constructor(kind: HttpFaultKind, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
+  constructor(
+    kind: HttpFaultKind,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
     this.kind = kind;
     this.status = statuses[kind];
     this.headers = headers;

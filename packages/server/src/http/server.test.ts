@@ -192,3 +192,28 @@ test('bytes that are no HTTP get a plain 400 and the end of the connection', asy
   assert.match(await received(socket), /^HTTP\/1\.1 400 Bad Request/);
   socket.destroy();
 });
+
+test('a body stream that drips is given up after a minute of waiting', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const outcome = Promise.withResolvers<unknown>();
+  const first = Promise.withResolvers<void>();
+  const port = await listen(t, (app) =>
+    app.put('/upload', async (request, reply) => {
+      try {
+        for await (const chunk of streamBody(request, reply).stream) if (chunk) first.resolve();
+        outcome.resolve('ended');
+      } catch (error) {
+        outcome.resolve((error as HttpFault).kind);
+      }
+      return {};
+    }),
+  );
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('PUT /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n0');
+  await first.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  t.mock.timers.tick(61_000);
+  assert.equal(await outcome.promise, 'body-slow');
+  socket.destroy();
+});

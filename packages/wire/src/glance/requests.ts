@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { containerFormats, diskFormats, visibilities } from './image-schema.ts';
 
 const nullableEnum = <T extends string>(values: readonly T[]) =>

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from 'typebox';
 import { imageSchema } from '../glance/image-schema.ts';
 
 /** `PUT /v1/cloudimages/{image_id}/upload`. */
