@@ -1,4 +1,5 @@
 import type { Digests } from '@imageyard/engine/node';
+import type { Lease } from '../job/guards.ts';
 import type { Database, Tx } from './database.ts';
 import type { BlobPartRow, BlobRow } from './tables/blobs.ts';
 
@@ -80,6 +81,18 @@ export async function insertPartsBlob(
 
 export function findBlob(db: Database | Tx, id: BlobId): Promise<BlobRow | undefined> {
   return db.selectFrom('blobs').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** What an attempt has begun to write. */
+export async function attemptBlobs(db: Database | Tx, lease: Lease): Promise<BlobId[]> {
+  const rows = await db
+    .selectFrom('blobs')
+    .select('id')
+    .where('job_id', '=', lease.jobId)
+    .where('state', '=', 'writing')
+    .where('fence', '=', lease.fence)
+    .execute();
+  return rows.map((row) => row.id);
 }
 
 /** The parts of a blob of kind `parts`, in order. */
