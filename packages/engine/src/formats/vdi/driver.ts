@@ -54,8 +54,7 @@ async function openVdi(file: RandomAccess): Promise<Disk> {
       { name: 'block map', offset: mapOffset, length: 4 * blocks },
     ],
     canonical: counted && isPlain && header.diskSize === virtualSize,
-    endAlignment: blockSize + blockExtra,
-    extents: (guestOffset) => vdiExtents(map, guestOffset),
+    extents: (guestOffset, onTable) => vdiExtents(map, guestOffset, onTable),
     async entryOf(guestOffset) {
       return entryPlace(map, Math.floor(guestOffset / blockSize));
     },

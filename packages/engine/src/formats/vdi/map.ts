@@ -1,7 +1,7 @@
 import type { PageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
 import { u32le } from '../../bytes/integers.ts';
-import type { Extent } from '../../disk/disk.ts';
+import type { Extent, FileRange } from '../../disk/disk.ts';
 import { ExtentRuns } from '../../disk/extent-runs.ts';
 import { diskError, pastEnd } from '../../errors.ts';
 
@@ -31,7 +31,11 @@ export interface VdiMap {
  * @throws {DiskError} `disk-corrupt` for an entry that is no block, `disk-truncated` for a block
  *   behind the end of the file
  */
-export async function* vdiExtents(map: VdiMap, guestOffset: number): AsyncGenerator<Extent> {
+export async function* vdiExtents(
+  map: VdiMap,
+  guestOffset: number,
+  onTable?: (table: FileRange) => void,
+): AsyncGenerator<Extent> {
   const { blockSize, virtualSize } = map;
   const blocks = Math.ceil(virtualSize / blockSize);
   const first = Math.floor(guestOffset / blockSize);
@@ -49,7 +53,9 @@ export async function* vdiExtents(map: VdiMap, guestOffset: number): AsyncGenera
         i = end;
         continue;
       }
-      for (const extent of runs.stored(blockSize, dataPlace(map, block + i, entry))) yield extent;
+      const place = dataPlace(map, block + i, entry);
+      if (block + i === blocks - 1) takeRest(map, place, onTable);
+      for (const extent of runs.stored(blockSize, place)) yield extent;
       i++;
     }
     block += count;
@@ -75,6 +81,15 @@ function dataPlace(map: VdiMap, block: number, entry: number): number {
     );
   }
   return place;
+}
+
+/** What the last block has behind the end of the disk is in use too, as far as the file goes. */
+function takeRest(map: VdiMap, place: number, onTable: ((table: FileRange) => void) | undefined): void {
+  const last = Math.ceil(map.virtualSize / map.blockSize) - 1;
+  const end = place + map.virtualSize - last * map.blockSize;
+  const length = Math.min(place + map.blockSize, map.file.size) - end;
+  if (length > 0)
+    onTable?.({ name: 'rest of the last block', offset: end, length, entry: entryPlace(map, last) });
 }
 
 export const entryPlace = (map: VdiMap, block: number): { field: string; offset: number } => ({

@@ -49,7 +49,8 @@ export async function* dynamicExtents(
       }
       const start = sector * 512;
       requireBlock(map, block + i, start + bitmap);
-      onTable?.({ name: `sector bitmap of block ${block + i}`, offset: start, length: bitmap });
+      const { field, offset } = entryOf(header, block + i);
+      onTable?.({ name: 'sector bitmap', offset: start, length: bitmap, entry: { field, offset } });
       for (const extent of runs.stored(blockSize, start + bitmap)) yield extent;
       i++;
     }

@@ -56,7 +56,6 @@ export async function openCowd(file: RandomAccess, tables: PageCache): Promise<D
       { name: directory.name, offset: directory.offset, length: 4 * directory.entries },
     ],
     canonical: false, // few programs read it
-    endAlignment: grainBytes,
     extents: (guestOffset, onTable) => grainExtents(map, guestOffset, onTable),
     entryOf: (guestOffset) => grainEntryOf(map, guestOffset),
   };

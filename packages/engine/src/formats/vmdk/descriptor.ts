@@ -138,14 +138,14 @@ const lineError = (kind: 'disk-corrupt' | 'disk-too-large', offset: number, fact
   diskError(kind, { format: 'vmdk', field: 'descriptor', offset }, `the descriptor has ${fact}`);
 
 /**
- * Is this the start of a descriptor in a file of its own? Wider than qemu on purpose, which wants
- * `version=` before any other key.
+ * Is this the start of a descriptor in a file of its own, perhaps padded with NULs? Wider than qemu
+ * on purpose, which wants `version=` before any other key.
  * @param head the first bytes of the file, up to 64 KiB
  */
 export function isDescriptorText(head: Uint8Array): boolean {
-  if (!head.subarray(0, 512).every(isPrintable)) return false;
+  if (head.length === 0 || !head.subarray(0, 512).every(isPrintable)) return false;
   const text = latin1(head).toLowerCase();
-  if (!text.startsWith('# disk descriptorfile') && !startsWithVersion(text)) return false;
+  if (!text.startsWith('# disk descriptorfile') && !startsWithKey(text)) return false;
   const at = text.indexOf('createtype');
   return (
     at >= 0 &&
@@ -157,15 +157,16 @@ export function isDescriptorText(head: Uint8Array): boolean {
 }
 
 const isPrintable = (byte: number): boolean =>
-  (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d);
+  (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d) || byte === 0;
 
-function startsWithVersion(text: string): boolean {
+function startsWithKey(text: string): boolean {
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf('\n', start);
     const end = newline < 0 ? text.length : newline;
     const line = text.slice(start, end).trim();
     if (line !== '' && !line.startsWith('#')) {
-      return line.startsWith('version') && line.slice(7).trimStart().startsWith('=');
+      const key = line.slice(0, Math.max(0, line.indexOf('='))).trim();
+      return key === 'version' || key === 'encoding';
     }
     start = end + 1;
   }

@@ -2,6 +2,7 @@ import { pageCache, type PageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
 import { readBytes } from '../../access/read.ts';
 import type { Disk } from '../../disk/disk.ts';
+import { shownText } from '../../bytes/text.ts';
 import { diskError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { Checks } from '../checks.ts';
@@ -9,7 +10,7 @@ import type { FormatDriver } from '../driver.ts';
 import { openCowd } from './cowd-disk.ts';
 import { isDescriptorText, parseDescriptor } from './descriptor.ts';
 import { refuseLone } from './descriptor-safety.ts';
-import { isCowdMagic, isSeSparseMagic, isSparseMagic } from './header.ts';
+import { isCowdMagic, isSeSparseMagic, isSparseMagic, SECTOR } from './header.ts';
 import { openSparse } from './sparse-disk.ts';
 
 /**
@@ -40,17 +41,19 @@ async function openVmdk(file: RandomAccess): Promise<Disk> {
 /** A descriptor alone is always refused; the checks say what it would have opened. */
 async function refuseDescriptor(file: RandomAccess): Promise<never> {
   const bytes = await readBytes(file, 0, Math.min(file.size, limits.descriptorBytes));
-  const where = { format: 'vmdk', field: 'magic', offset: 0 };
-  if (!isDescriptorText(bytes))
-    throw diskError('disk-corrupt', where, 'neither a sparse extent nor a descriptor');
-  const descriptor = parseDescriptor(bytes, 0);
   const checks = new Checks('vmdk');
-  refuseLone(descriptor, checks);
-  const type = descriptor.values.get('createtype')?.value ?? 'descriptor';
-  const sectors = descriptor.extents.reduce((sum, extent) => sum + extent.sectors, 0);
+  const descriptor = checks.attempt('descriptor', () => parseDescriptor(bytes, 0));
+  checks.throwIfRefused();
+  refuseLone(descriptor!, checks);
+  const type = descriptor!.values.get('createtype')?.value ?? 'descriptor';
+  const sectors = descriptor!.extents.reduce((sum, extent) => sum + extent.sectors, 0);
   checks.throwIfRefused({
-    facts: { format: 'vmdk', subformat: type.slice(0, 40), details: { extents: descriptor.extents.length } },
-    virtualSize: sectors * 512,
+    facts: {
+      format: 'vmdk',
+      subformat: shownText(type, 40),
+      details: { extents: descriptor!.extents.length },
+    },
+    virtualSize: sectors * SECTOR,
   });
-  throw diskError('disk-unsafe', where, 'a descriptor alone');
+  throw new Error('a descriptor alone is always refused');
 }

@@ -59,18 +59,29 @@ export async function* grainExtents(map: GrainMap, from: number, onTable: OnTabl
       const offset = u32le(page, 4 * i) * SECTOR;
       const copyOffset = copyPage ? u32le(copyPage, 4 * i) * SECTOR : 0;
       const table = await readTable(map, index, offset, holes);
-      if (offset !== 0) onTable?.({ name: 'grain table', offset, length: 4 * map.tableEntries });
+      if (offset !== 0)
+        onTable?.({
+          name: 'grain table',
+          offset,
+          length: 4 * map.tableEntries,
+          entry: directoryEntryAt(map.directory, index),
+        });
       if (copyPage && (offset !== 0 || copyOffset !== 0)) {
         const copy = await readTable(map, index, copyOffset, holes);
         if (copyOffset !== 0 && copyOffset !== offset) {
-          onTable?.({ name: 'redundant grain table', offset: copyOffset, length: 4 * map.tableEntries });
+          onTable?.({
+            name: 'redundant grain table',
+            offset: copyOffset,
+            length: 4 * map.tableEntries,
+            entry: directoryEntryAt(map.copy!, index),
+          });
         }
         requireSame(map, table, copy);
       }
       if (!table.bytes) {
         for (const extent of runs.hole(span - skipped * grainBytes)) yield extent;
       } else if (map.isCompressed) yield* packedExtents(map, table, skipped, runs);
-      else yield* plainExtents(map, table, skipped, runs);
+      else yield* plainExtents(map, table, skipped, runs, onTable);
     }
   }
   for (const extent of runs.flush()) yield extent;
@@ -113,7 +124,13 @@ const entryAt = (table: Table, i: number): { field: string; offset: number } => 
   offset: table.offset + 4 * i,
 });
 
-function* plainExtents(map: GrainMap, table: Table, first: number, runs: ExtentRuns): Generator<Extent> {
+function* plainExtents(
+  map: GrainMap,
+  table: Table,
+  first: number,
+  runs: ExtentRuns,
+  onTable: OnTable,
+): Generator<Extent> {
   const { grainBytes, file, hasZeroedGrains } = map;
   const entries = entriesOf(map, table);
   for (let i = first; i < entries; i++) {
@@ -124,13 +141,13 @@ function* plainExtents(map: GrainMap, table: Table, first: number, runs: ExtentR
     else {
       const place = entry * SECTOR;
       const needed = Math.min(grainBytes, map.virtualSize - (table.firstGrain + i) * grainBytes);
-      if (place + needed > file.size) {
-        throw pastEnd(
-          { format: 'vmdk', ...entryAt(table, i), value: entry },
-          'a grain',
-          place + needed,
-          file.size,
-        );
+      const end = place + needed;
+      if (end > file.size) {
+        throw pastEnd({ format: 'vmdk', ...entryAt(table, i), value: entry }, 'a grain', end, file.size);
+      }
+      if (needed < grainBytes) {
+        const length = Math.min(grainBytes - needed, file.size - end);
+        onTable?.({ name: 'rest of the last grain', offset: end, length, entry: entryAt(table, i) });
       }
       found = runs.stored(grainBytes, place);
     }

@@ -181,7 +181,6 @@ function tableDisk(opened: Opened, found: FoundTables, directory: Directory): Di
         : [{ name: 'footer', offset: found.footerAt - SECTOR, length: 3 * SECTOR }]),
     ],
     canonical: found.isWhole && !header.isUnclean,
-    endAlignment: map.grainBytes,
     extents: (guestOffset, onTable) => grainExtents(map, guestOffset, onTable),
     entryOf: (guestOffset) => grainEntryOf(map, guestOffset),
   };
