@@ -136,12 +136,15 @@ export async function guestSha256(path: string, format: string): Promise<string>
   return await sha256OfFile(folder.file('guest.raw'));
 }
 
-/** `qemu-img compare -s`: do two files show the same guest bytes and size? */
+/**
+ * Do two files show the same guest bytes and the same size? (`compare -s` would also want the same
+ * places allocated.)
+ */
 export async function sameGuest(a: string, aFormat: string, b: string, bFormat: string): Promise<boolean> {
-  const args = ['compare', '-s', '-q', '-f', qemuName(aFormat), '-F', qemuName(bFormat), a, b];
+  const args = ['compare', '-q', '-f', qemuName(aFormat), '-F', qemuName(bFormat), a, b];
   const { code, stderr } = await tool('qemu-img', args);
   if (code > 1) throw new Error(`qemu-img ${args.join(' ')}: ${code} ${stderr}`);
-  return code === 0;
+  return code === 0 && (await virtualSize(a, aFormat)) === (await virtualSize(b, bFormat));
 }
 
 /** `qemu-img check`: 0 clean, 2 corrupt, 3 leaks, 63 no check for this format. */

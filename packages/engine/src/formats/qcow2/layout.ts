@@ -1,5 +1,5 @@
 import { ceilDiv, isPowerOfTwo, roundUp } from '../../bytes/align.ts';
-import { putU16be, putU64be } from '../../bytes/integers.ts';
+import { highHalf, lowHalf, putU64be } from '../../bytes/integers.ts';
 import type { Layout, LayoutOptions, Made, PlacedRun } from '../../convert/layout.ts';
 import { diskError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
@@ -128,10 +128,22 @@ function* usedTables(shape: Shape, runs: readonly PlacedRun[]): Generator<number
   }
 }
 
-/** "Copied": the cluster is referenced once. */
-function putEntry(table: Uint8Array, index: number, offset: number): void {
-  putU64be(table, index * 8, offset);
-  table[index * 8]! |= 0x80;
+const COPIED = 0x8000_0000;
+
+/** A table of which entries are set one by one; each is "copied": its cluster is referenced once. */
+class EntryTable {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+    this.#view = new DataView(this.bytes.buffer);
+  }
+
+  set(index: number, offset: number): void {
+    this.#view.setUint32(index * 8, COPIED + highHalf(offset));
+    this.#view.setUint32(index * 8 + 4, lowHalf(offset));
+  }
 }
 
 function* l2Tables(shape: Shape, runs: readonly PlacedRun[], places: Places): Generator<Made> {
@@ -139,7 +151,7 @@ function* l2Tables(shape: Shape, runs: readonly PlacedRun[], places: Places): Ge
   let at = places.l2;
   let run = 0;
   for (const table of usedTables(shape, runs)) {
-    const bytes = new Uint8Array(shape.clusterSize);
+    const entries = new EntryTable(shape.clusterSize);
     const first = table * perTable;
     const behind = first + perTable;
     for (; run < runs.length && runs[run]!.firstUnit < behind; run++) {
@@ -147,11 +159,11 @@ function* l2Tables(shape: Shape, runs: readonly PlacedRun[], places: Places): Ge
       const from = Math.max(first, firstUnit);
       const to = Math.min(behind, firstUnit + count);
       for (let unit = from; unit < to; unit++) {
-        putEntry(bytes, unit - first, fileOffset + (unit - firstUnit) * unitLength);
+        entries.set(unit - first, fileOffset + (unit - firstUnit) * unitLength);
       }
       if (firstUnit + count > behind) break; // goes on in the next table
     }
-    yield { fileOffset: at++ * shape.clusterSize, bytes };
+    yield { fileOffset: at++ * shape.clusterSize, bytes: entries.bytes };
   }
 }
 
@@ -159,18 +171,18 @@ function* l2Tables(shape: Shape, runs: readonly PlacedRun[], places: Places): Ge
 function* l1Table(shape: Shape, runs: readonly PlacedRun[], places: Places): Generator<Made> {
   const { clusterSize } = shape;
   const perCluster = clusterSize / 8;
-  let piece: { cluster: number; bytes: Uint8Array } | undefined;
+  let piece: { cluster: number; entries: EntryTable } | undefined;
   let l2 = places.l2;
   for (const table of usedTables(shape, runs)) {
     const cluster = Math.floor(table / perCluster);
     if (piece && piece.cluster !== cluster) yield madeOf(piece);
-    if (piece?.cluster !== cluster) piece = { cluster, bytes: new Uint8Array(clusterSize) };
-    putEntry(piece.bytes, table % perCluster, l2++ * clusterSize);
+    if (piece?.cluster !== cluster) piece = { cluster, entries: new EntryTable(clusterSize) };
+    piece.entries.set(table % perCluster, l2++ * clusterSize);
   }
   if (piece) yield madeOf(piece);
 
-  function madeOf({ cluster, bytes }: { cluster: number; bytes: Uint8Array }): Made {
-    return { fileOffset: (places.l1 + cluster) * clusterSize, bytes };
+  function madeOf({ cluster, entries }: { cluster: number; entries: EntryTable }): Made {
+    return { fileOffset: (places.l1 + cluster) * clusterSize, bytes: entries.bytes };
   }
 }
 
@@ -189,9 +201,9 @@ function* refcounts(shape: Shape, runs: readonly PlacedRun[], places: Places): G
     const first = i * perBlock;
     for (; next < used.length && used[next]!.from < first + perBlock; next++) {
       const { from, to } = used[next]!;
-      for (let c = Math.max(from, first); c < Math.min(to, first + perBlock); c++) {
-        putU16be(bytes, (c - first) * REFCOUNT_BYTES, 1);
-      }
+      const behind = (Math.min(to, first + perBlock) - first) * REFCOUNT_BYTES;
+      // Big-endian 1: the odd bytes.
+      for (let at = (Math.max(from, first) - first) * REFCOUNT_BYTES + 1; at < behind; at += 2) bytes[at] = 1;
       if (to > first + perBlock) break;
     }
     yield { fileOffset: (places.blocks + i) * clusterSize, bytes };
