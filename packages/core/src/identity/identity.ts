@@ -1,5 +1,4 @@
 import type { Catalog } from '../catalog/database.ts';
-import { DomainError } from '../errors.ts';
 import { createAccessKeys } from './access-keys.ts';
 import type { AccessKeys } from './access-keys.ts';
 import type { Actor } from './actor.ts';
@@ -20,7 +19,7 @@ import { refusal } from './rights.ts';
 import { createRoles } from './role-records.ts';
 import type { Roles } from './role-records.ts';
 import { createSecretBox } from './secret-box.ts';
-import { cleanUpTokens, readToken, revokeToken } from './tokens.ts';
+import { cleanUpTokens, readSubjectToken, readToken, revokeToken } from './tokens.ts';
 import type { LiveToken } from './tokens.ts';
 import type { FoundAccessKey, IssuedToken, LoginRequest, TokenDetails } from './types.ts';
 import { createUsers } from './users.ts';
@@ -38,7 +37,7 @@ export interface Identity {
   bootstrap(first: FirstStart): Promise<FirstStartFacts>;
   /**
    * @throws {DomainError} `credentials-wrong` (fact `reason` is for the log only), `login-busy`,
-   *   `token-unknown`, `token-expired`
+   *   `identity-not-found` for a dead token as proof
    */
   login(request: LoginRequest): Promise<IssuedToken>;
   /** Who holds this token, judged now. @throws {DomainError} `token-unknown`, `token-expired` */
@@ -123,19 +122,7 @@ async function inspect(
   subject: string,
   rule: string,
 ): Promise<TokenDetails> {
-  let live: LiveToken;
-  try {
-    live = await readToken(context, subject);
-  } catch (cause) {
-    if (cause instanceof DomainError && (cause.kind === 'token-unknown' || cause.kind === 'token-expired'))
-      throw new DomainError(
-        'identity-not-found',
-        'there is no such live token',
-        { resource: 'token' },
-        { cause },
-      );
-    throw cause;
-  }
+  const live = await readSubjectToken(context, subject);
   if (live.details.user.id !== actor.userId && !can(actor, 'identity-admin')) throw refusal(rule);
   return live.details;
 }

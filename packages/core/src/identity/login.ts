@@ -5,7 +5,7 @@ import { DomainError } from '../errors.ts';
 import type { IdentityContext } from './context.ts';
 import { foldName } from './roles.ts';
 import { domainKey, judgeRequest } from './scopes.ts';
-import { issueToken, readToken } from './tokens.ts';
+import { issueToken, readSubjectToken } from './tokens.ts';
 import type { IssuedToken, LoginProof, LoginRequest, NamedUser } from './types.ts';
 
 interface ProvenUser {
@@ -22,7 +22,7 @@ interface ProvenUser {
  *
  * An unknown or disabled user, a wrong password and a scope without a role give the same error; a
  * password costs one hash in every case. The true reason is in the fact `reason`, for the log.
- * @throws {DomainError} `credentials-wrong`, `login-busy`; `token-unknown`, `token-expired` for a dead token
+ * @throws {DomainError} `credentials-wrong`, `login-busy`; `identity-not-found` for a dead token as proof
  */
 export async function login(context: IdentityContext, request: LoginRequest): Promise<IssuedToken> {
   let proven: ProvenUser | undefined;
@@ -56,7 +56,7 @@ function merge(a: ProvenUser, b: ProvenUser): ProvenUser {
 
 async function prove(context: IdentityContext, proof: LoginProof): Promise<ProvenUser> {
   if (proof.method === 'password') return await provePassword(context, proof);
-  const { details, credentialVersion } = await readToken(context, proof.token);
+  const { details, credentialVersion } = await readSubjectToken(context, proof.token);
   return {
     user: details.user,
     credentialVersion,

@@ -103,6 +103,25 @@ export async function readToken(context: IdentityContext, token: string): Promis
   };
 }
 
+/**
+ * A token that the request is about, not the one it is made with.
+ * @throws {DomainError} `identity-not-found` whatever is wrong with it
+ */
+export async function readSubjectToken(context: IdentityContext, token: string): Promise<LiveToken> {
+  try {
+    return await readToken(context, token);
+  } catch (cause) {
+    if (cause instanceof DomainError && (cause.kind === 'token-unknown' || cause.kind === 'token-expired'))
+      throw new DomainError(
+        'identity-not-found',
+        'there is no such live token',
+        { resource: 'token' },
+        { cause },
+      );
+    throw cause;
+  }
+}
+
 function unknownToken(reason: string): DomainError {
   return new DomainError('token-unknown', `the token does not count: ${reason}`);
 }
