@@ -44,6 +44,17 @@ export interface Image {
   readonly tags: readonly string[];
   /** Every other attribute, `__os_version` and extension attributes alike; all strings. */
   readonly properties: Readonly<Record<string, string>>;
+  /** Names among `properties` that no caller wrote (`__os_type`, `__data_origin`); plain Glance hides them. */
+  readonly platformProperties: readonly string[];
+}
+
+/** A project that may use somebody else's image. Times are milliseconds UTC. */
+export interface ImageMember {
+  readonly imageId: string;
+  readonly member: string;
+  readonly status: MemberStatus;
+  readonly createdAt: number;
+  readonly updatedAt: number;
 }
 
 /** What becomes true of an image when its data is there. */
