@@ -30,6 +30,7 @@ export function nextDataOf(
   if (!seek) return whole;
   const start = seek.lseek(fd, offset, seek.data);
   if (start < 0) return seek.errno() === ENXIO ? undefined : whole;
+  if (start >= size) return undefined; // data, but behind the range that was asked for
   const end = seek.lseek(fd, start, seek.hole);
   return { start, end: end < 0 ? size : Math.min(end, size) };
 }
