@@ -202,7 +202,7 @@ export interface Buckets {
     after: number,
     limit: number,
   ): Promise<{ parts: UploadPart[]; isTruncated: boolean }>;
-  listUploads(bucket: Bucket, query: ListQuery & { afterId: string }): Promise<Page<Upload>>;
+  listUploads(bucket: Bucket, query: ListQuery & { afterId?: string }): Promise<Page<Upload>>;
   /**
    * Make the named parts one object, by metadata alone; the others are dropped. Repeated with the
    * same list it gives the same object for a day.

@@ -1,0 +1,62 @@
+import type { BucketObject, ObjectChecksum } from '@imageyard/core';
+import { emptyAnswer, quoted } from '../answer.ts';
+import type { Answer } from '../answer.ts';
+import { checksumKind } from '../checksum/algorithms.ts';
+import { judgeUpload, receiveUpload } from '../body/receive.ts';
+import type { UploadRequest } from '../body/receive.ts';
+import type { BucketCall } from '../call.ts';
+import { vendorHeader } from '../call.ts';
+import { writeConditions } from '../conditions.ts';
+import { S3Error } from '../errors.ts';
+import { factsOf, judgeWriteHeaders } from '../facts.ts';
+
+/** `x-amz-checksum-*` of an answer. */
+export const checksumHeaders = (
+  checksum: Pick<ObjectChecksum, 'algorithm' | 'value'> | undefined,
+): Record<string, string> => (checksum ? { [`x-amz-checksum-${checksum.algorithm}`]: checksum.value } : {});
+
+/** Holds at publish, and is judged before the body is asked for. */
+async function judgeEarly(call: BucketCall, conditions: ReturnType<typeof writeConditions>): Promise<void> {
+  if (conditions.ifMatch === undefined && !conditions.ifAbsent) return;
+  const current: BucketObject | undefined = await call.core.buckets.find(call.bucket, call.target.key);
+  if (conditions.ifAbsent && current)
+    throw new S3Error('PreconditionFailed', undefined, { Condition: 'If-None-Match' });
+  if (conditions.ifMatch !== undefined && !current)
+    throw new S3Error('NoSuchKey', undefined, { Key: call.target.key });
+  if (
+    current &&
+    conditions.ifMatch &&
+    !conditions.ifMatch.includes('*') &&
+    !conditions.ifMatch.includes(current.etag)
+  )
+    throw new S3Error('PreconditionFailed', undefined, { Condition: 'If-Match' });
+}
+
+/** A checksum that the client wants computed although it sends none. */
+export function wantedChecksum(call: BucketCall): UploadRequest['wanted'] {
+  const name = vendorHeader(call, 'checksum-algorithm');
+  if (name === undefined) return undefined;
+  const kind = checksumKind(name);
+  if (!kind) throw new S3Error('InvalidRequest', 'Checksum algorithm provided is unsupported.');
+  return kind.algorithm;
+}
+
+/** `PUT /{bucket}/{key}` */
+export async function putObject(call: BucketCall): Promise<Answer> {
+  judgeWriteHeaders(call);
+  const facts = factsOf(call);
+  const conditions = writeConditions(call.headers);
+  const upload: UploadRequest = { ...call, wanted: wantedChecksum(call) };
+  judgeUpload(upload);
+  await judgeEarly(call, conditions);
+  const { blob, checksum } = await receiveUpload(call.core.blobs, upload);
+  const object = await call.core.buckets.put(call.bucket, call.target.key, blob, facts, {
+    conditions,
+    checksum: checksum && { ...checksum, type: 'FULL_OBJECT' },
+  });
+  return emptyAnswer(200, {
+    etag: quoted(object.etag),
+    ...checksumHeaders(checksum),
+    'x-amz-checksum-type': checksum && 'FULL_OBJECT',
+  });
+}
