@@ -7,8 +7,8 @@ import { imageDeleted } from './register-job.ts';
 export async function deleteImage(deps: TransferDeps, actor: Actor, imageId: string): Promise<void> {
   const { catalog, images, blobs, now } = deps;
   const { blobId, sources } = await catalog.write(async (tx) => {
-    const gone = await images.delete(tx, actor, imageId);
-    const held = await cancelImageJobs(tx, catalog.engine, imageId, imageDeleted, now);
+    const gone = await images.remove(tx, actor, imageId);
+    const held = await cancelImageJobs(tx, catalog.engine, imageId.toLowerCase(), imageDeleted, now);
     return { blobId: gone.blobId, sources: held };
   });
   if (sources.length) catalog.wake.notify(endedChannel);

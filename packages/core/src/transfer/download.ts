@@ -9,10 +9,14 @@ export async function download(
   actor: Actor,
   imageId: string,
 ): Promise<ImageDownload> {
-  const image = await images.findForDownload(actor, imageId);
+  const image = await images.get(actor, imageId);
+  if (image.status === 'deactivated' && !actor.isAdmin) {
+    const message = 'The requested image has been deactivated. Image data download is forbidden.';
+    throw new DomainError('not-authorized', message, { operation: 'download_image' });
+  }
   const { blobId, sizeBytes } = image;
   if (blobId === null || sizeBytes === null) {
-    throw new DomainError('image-no-data', 'the image has no data yet', { imageId });
+    throw new DomainError('image-no-data', `image ${image.id} has no data yet`, { imageId: image.id });
   }
   return {
     image,

@@ -62,7 +62,7 @@ async function accept(
     projectId,
     kind: 'register',
     kindVersion: registerVersion,
-    imageId,
+    imageId: image.id,
     sourceBlobId: pin.blobId,
     input: JSON.stringify(inputOf(image, pin, settings.defaultFormat)),
   };
@@ -73,7 +73,7 @@ async function accept(
       { limit: settings.acceptedJobs },
     );
   }
-  await images.beginSaving(tx, imageId);
+  await images.beginSaving(tx, image.id);
   const row = await findJob(tx, id);
   if (!row) throw new DomainError('internal', `job ${id} vanished in its own transaction`);
   return jobOf(row);

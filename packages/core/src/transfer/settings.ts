@@ -18,6 +18,8 @@ export interface TransferSettings {
   readonly hashAlgorithm: 'sha512' | 'sha256';
   /** `off`: an upload's content may differ from its declared format. */
   readonly formatEnforcement: 'on' | 'off';
+  /** What a broken upload leaves: a dead image, or one that may be uploaded to again. */
+  readonly failedUpload: 'killed' | 'queued';
   /** Conversion threads for one job; default: cores. */
   readonly lanes?: number;
 }
@@ -30,4 +32,5 @@ export const transferDefaults: TransferSettings = {
   acceptedJobs: 40,
   hashAlgorithm: 'sha512',
   formatEnforcement: 'on',
+  failedUpload: 'killed',
 };

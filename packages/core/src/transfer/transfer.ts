@@ -24,10 +24,14 @@ export function createTransfer(options: TransferOptions): Transfer & { readonly 
     settings: { ...transferDefaults, ...options.settings },
     now: options.now ?? Date.now,
   };
+  return { ...transferOver(deps), handlers: [registerJob(deps)] };
+}
+
+/** The same over everything that can be replaced. */
+export function transferOver(deps: TransferDeps): Transfer {
   return {
-    handlers: [registerJob(deps)],
     register: (actor, imageId, source) => register(deps, actor, imageId, source),
-    upload: (actor, imageId, body, uploadOptions) => upload(deps, actor, imageId, body, uploadOptions),
+    upload: (actor, imageId, body, options) => upload(deps, actor, imageId, body, options),
     download: (actor, imageId) => download(deps, actor, imageId),
     deleteImage: (actor, imageId) => deleteImage(deps, actor, imageId),
     recover: () => recover(deps),

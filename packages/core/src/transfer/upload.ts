@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { CheckedSource } from '@imageyard/engine/node';
 import type { WholeHashes } from '../blob/hashes.ts';
 import type { ReceivedBlob } from '../blob/types.ts';
+import { DomainError } from '../errors.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { Image } from '../image/record.ts';
 import type { TransferDeps } from './deps.ts';
@@ -22,9 +23,10 @@ export async function upload(
   options: UploadOptions,
 ): Promise<void> {
   const { catalog, images, blobs } = deps;
+  checkFormatsSet(await images.get(actor, imageId));
   const image = await catalog.write(async (tx) => {
-    const found = await images.lockForUpload(tx, actor, imageId);
-    await images.beginSaving(tx, imageId);
+    const found = await images.lockForRegister(tx, actor, imageId);
+    await images.beginSaving(tx, found.id);
     return found;
   });
   let received: ReceivedBlob | undefined;
@@ -42,12 +44,22 @@ export async function upload(
       },
       {},
     );
-    await catalog.write((tx) => images.activate(tx, imageId, data));
+    await catalog.write((tx) => images.activate(tx, image.id, data));
   } catch (error) {
-    await catalog.write((tx) => images.fail(tx, imageId));
+    await catalog.write((tx) => images.fail(tx, image.id, deps.settings.failedUpload));
     if (received) await blobs.drop(received.id);
     throw error;
   }
+}
+
+function checkFormatsSet({ diskFormat, containerFormat }: Image): void {
+  const missing = [
+    ...(diskFormat === null ? ['disk_format'] : []),
+    ...(containerFormat === null ? ['container_format'] : []),
+  ];
+  if (missing.length === 0) return;
+  const message = `Properties ${missing.join(', ')} must be set prior to saving data.`;
+  throw new DomainError('value-invalid', message, { missing });
 }
 
 /** Only a bare container is one disk; of others we know nothing. */
