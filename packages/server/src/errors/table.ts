@@ -97,8 +97,17 @@ export const errorTable = {
   internal: { ims: 'IMG.1075', glance: 500, s3: ['InternalError', 500] },
 } as const satisfies Record<ErrorKind, ErrorRow>;
 
-/** The row of any kind, as a plain row. */
-export function errorRow(kind: ErrorKind): ErrorRow {
+/** One kind, several codes: which quota is used up. */
+const quotaRows: Readonly<Record<string, ErrorRow>> = {
+  images: errorTable['quota-exceeded'],
+  tags: { ims: 'IMG.0116', glance: [400, 'IMG.0116'], s3: null },
+  properties: { ims: 'IMG.0035', glance: 413, s3: null },
+  members: { ims: 'IMG.0088', glance: 413, s3: null },
+};
+
+/** The row of any kind. @param facts of the error: `resource` names the quota that is used up */
+export function errorRow(kind: ErrorKind, facts: Readonly<Record<string, unknown>> = {}): ErrorRow {
+  if (kind === 'quota-exceeded') return quotaRows[String(facts['resource'])] ?? errorTable[kind];
   return errorTable[kind];
 }
 

@@ -2,19 +2,13 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from './fastify.ts';
 import { HttpFault } from './faults.ts';
 import { isMalformed } from './query.ts';
-import { baseUrlOf } from './request-url.ts';
 import { createHttpServer } from './server.ts';
 import type { WireAnswer } from './server.ts';
 import { answerUnmatched, collectRoutes } from './unmatched.ts';
 
-/** What the API listener reads of the settings. */
-export interface ApiConfig {
-  readonly publicUrl: string | undefined;
+/** What a listener of dialects needs to know. */
+export interface AppConfig {
   readonly trustedProxies: readonly string[];
-  readonly region: string;
-  readonly signedBodyLimitBytes: number;
-  /** Which of the two worlds native image calls answer in where they differ (glance rows marked ◆). */
-  readonly dialect?: 'otc' | 'glance';
   readonly logger?: FastifyBaseLogger | undefined;
 }
 
@@ -28,11 +22,13 @@ export interface Dialect {
 
 /**
  * The API listener: one Fastify instance, one encapsulated plugin per dialect, and what no route
- * matches answered by the dialect that owns the path; the first that says so does.
+ * matches answered by the dialect that owns the path; the first that says so does, the last has the rest.
+ * @param prepare called on the bare instance, before any route
  */
 export async function createDialectApp(
-  config: ApiConfig,
+  config: AppConfig,
   dialects: readonly Dialect[],
+  prepare: (app: FastifyInstance) => Promise<void> = async () => {},
 ): Promise<FastifyInstance> {
   const ownerOf = (url: string): Dialect => {
     const path = url.split(/[?#]/, 1)[0] ?? '/';
@@ -58,16 +54,7 @@ export async function createDialectApp(
     return reply.code(answer.status).headers(answer.headers).send(answer.body);
   });
   app.setNotFoundHandler((request, reply) => answerUnmatched(request, reply, routes));
+  await prepare(app);
   for (const dialect of dialects) await app.register(dialect.plugin);
   return app;
 }
-
-/** `https://HOST/v3`, as the client named the host. */
-export const identityUrlOf = (request: FastifyRequest, config: ApiConfig): string =>
-  `${baseUrlOf(request, config.publicUrl)}/v3`;
-
-/** Paths of the IMS API; everything else of the image host is Glance's. */
-export const isImsPath = (path: string): boolean =>
-  /^\/(?:v1|v1\.1|v2\.1)(?:\/|$)/.test(path) ||
-  /^\/v2\/cloudimages(?:\/|$)/.test(path) ||
-  /^\/v2\/[0-9a-f]{32}\/images(?:\/|$)/.test(path);

@@ -1,56 +1,32 @@
+import { imageSortKeys } from '@imageyard/core';
+import type {
+  ImageFilter,
+  ImageListQuery,
+  ImageSort,
+  ImageSortKey,
+  ImageTextAttribute,
+} from '@imageyard/core';
 import { allValues, lastValue } from '../../http/query.ts';
 import type { Query } from '../../http/query.ts';
 import { GlanceError } from './errors.ts';
 
-export const sortKeys = [
-  'name',
-  'status',
-  'container_format',
-  'disk_format',
-  'size',
-  'id',
-  'created_at',
-  'updated_at',
-] as const;
-export type SortKey = (typeof sortKeys)[number];
-export type Direction = 'asc' | 'desc';
-export interface Sort {
-  readonly key: SortKey;
-  readonly direction: Direction;
-}
-export type Comparison = 'gt' | 'gte' | 'lt' | 'lte' | 'eq' | 'neq';
-
-/** One condition on images; all of a list hold. */
-export type Filter =
-  | { readonly kind: 'anyOf'; readonly name: string; readonly values: readonly string[] }
-  | { readonly kind: 'integer'; readonly name: string; readonly value: number }
-  | { readonly kind: 'flag'; readonly name: 'protected' | 'os_hidden'; readonly value: boolean }
-  | { readonly kind: 'size'; readonly bound: 'min' | 'max'; readonly bytes: number }
-  | {
-      readonly kind: 'time';
-      readonly name: 'created_at' | 'updated_at';
-      readonly op: Comparison;
-      readonly ms: number;
-    }
-  | { readonly kind: 'tag'; readonly value: string }
-  | { readonly kind: 'property'; readonly name: string; readonly value: string }
-  | { readonly kind: 'none' };
-
-export interface ListQuery {
-  readonly visibility: 'private' | 'shared' | 'community' | 'public' | 'all' | undefined;
-  readonly memberStatus: 'pending' | 'accepted' | 'rejected' | 'all';
-  readonly filters: readonly Filter[];
-  readonly sort: readonly Sort[];
-  readonly limit: number;
-  readonly marker: string | undefined;
-}
-
 const bad = (message: string): GlanceError => new GlanceError(400, message);
 const MOST_ROWS = 1000;
 const DEFAULT_ROWS = 25;
-const listed = new Set(['name', 'status', 'id', 'container_format', 'disk_format']);
-const integers = new Set(['min_disk', 'min_ram', 'size']);
-const exact = new Set(['checksum', 'owner', 'os_hash_value', 'os_hash_algo']);
+const listed = new Set<string>([
+  'name',
+  'status',
+  'id',
+  'container_format',
+  'disk_format',
+] satisfies ImageTextAttribute[]);
+const integers = ['min_disk', 'min_ram', 'size'] as const;
+const exact = new Set<string>([
+  'checksum',
+  'owner',
+  'os_hash_value',
+  'os_hash_algo',
+] satisfies ImageTextAttribute[]);
 const visibilityValues = ['private', 'shared', 'community', 'public', 'all'] as const;
 const memberStatuses = ['pending', 'accepted', 'rejected', 'all'] as const;
 /** Old names that never match anything on v2. */
@@ -61,7 +37,7 @@ const paging = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'visi
  * The query of `GET /v2/images`. A repeated parameter other than `tag` counts once, its last value.
  * @throws {GlanceError} 400 in Glance's words; an unknown name is a property, never an error
  */
-export function parseListQuery(query: Query): ListQuery {
+export function parseListQuery(query: Query): ImageListQuery {
   if (query['changes-since'] !== undefined)
     throw bad('The "changes-since" filter is no longer available on v2.');
   const visibility = lastValue(query, 'visibility');
@@ -82,14 +58,18 @@ export function parseListQuery(query: Query): ListQuery {
   };
 }
 
-function filtersOf(name: string, query: Query): Filter[] {
-  if (name === 'tag') return allValues(query, name).map((value) => ({ kind: 'tag', value }));
+function filtersOf(name: string, query: Query): ImageFilter[] {
+  if (name === 'tag') return allValues(query, name).map((value) => ({ kind: 'tag', values: [value] }));
   const value = lastValue(query, name) ?? '';
   if (name === 'status' && value === 'deleted') return [{ kind: 'none' }];
-  if (listed.has(name)) return [{ kind: 'anyOf', name, values: parseList(value) }];
-  if (exact.has(name)) return [{ kind: 'anyOf', name, values: [value] }];
-  if (integers.has(name))
-    return [/^\d{1,15}$/.test(value) ? { kind: 'integer', name, value: Number(value) } : { kind: 'none' }];
+  if (listed.has(name))
+    return [{ kind: 'anyOf', name: name as ImageTextAttribute, values: parseList(value) }];
+  if (exact.has(name)) return [{ kind: 'anyOf', name: name as ImageTextAttribute, values: [value] }];
+  const integer = integers.find((known) => known === name);
+  if (integer)
+    return [
+      /^\d{1,15}$/.test(value) ? { kind: 'integer', name: integer, value: Number(value) } : { kind: 'none' },
+    ];
   if (name === 'size_min' || name === 'size_max') {
     if (!/^-?\d{1,15}$/.test(value)) throw bad('Unable to filter on a range with a non-numeric value.');
     return [{ kind: 'size', bound: name === 'size_min' ? 'min' : 'max', bytes: Number(value) }];
@@ -111,7 +91,7 @@ function parseList(text: string): string[] {
   return values.map((m) => m[1] ?? m[2] ?? '').filter((value) => value !== '');
 }
 
-function parseTime(name: 'created_at' | 'updated_at', text: string): Filter {
+function parseTime(name: 'created_at' | 'updated_at', text: string): ImageFilter {
   const match = /^([a-z]+):(.*)$/s.exec(text);
   const operator = match?.[1] ?? 'eq';
   const op = (['gt', 'gte', 'lt', 'lte', 'eq', 'neq'] as const).find((known) => known === operator);
@@ -133,7 +113,7 @@ export function parseIsoTime(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-function parseFlag(name: 'protected' | 'os_hidden', text: string): Filter {
+function parseFlag(name: 'protected' | 'os_hidden', text: string): ImageFilter {
   const value = text.toLowerCase();
   if (value !== 'true' && value !== 'false')
     throw bad(`Invalid value '${text}' for '${name}' filter. Valid values are 'true' or 'false'.`);
@@ -149,7 +129,7 @@ function parseLimit(text: string | undefined): number {
 }
 
 /** `sort=name:asc,size`, or `sort_key` repeated with no, one or as many `sort_dir`. */
-function parseSort(query: Query): Sort[] {
+function parseSort(query: Query): ImageSort[] {
   const keys = allValues(query, 'sort_key');
   const directions = allValues(query, 'sort_dir');
   const combined = lastValue(query, 'sort');
@@ -169,13 +149,14 @@ function parseSort(query: Query): Sort[] {
   }));
 }
 
-function sortKey(text: string): SortKey {
-  const key = sortKeys.find((known) => known === text);
-  if (!key) throw bad(`Invalid sort key: ${text}. It must be one of the following: ${sortKeys.join(', ')}.`);
+function sortKey(text: string): ImageSortKey {
+  const key = imageSortKeys.find((known) => known === text);
+  if (!key)
+    throw bad(`Invalid sort key: ${text}. It must be one of the following: ${imageSortKeys.join(', ')}.`);
   return key;
 }
 
-function sortDirection(text: string): Direction {
+function sortDirection(text: string): ImageSort['direction'] {
   if (text !== 'asc' && text !== 'desc') throw bad(`Invalid sort direction: ${text}`);
   return text;
 }

@@ -1,16 +1,7 @@
+import { checkWritable } from '@imageyard/core';
+import type { ImageChange } from '@imageyard/core';
 import { checkAttribute } from './attributes.ts';
 import { GlanceError } from './errors.ts';
-import { baseNames, isReservedName, readOnlyNames } from './names.ts';
-
-/** One operation of a PATCH, checked as far as it can be without the image. */
-export interface PatchOperation {
-  readonly op: 'add' | 'replace' | 'remove';
-  readonly name: string;
-  /** Absent for `remove`. */
-  readonly value?: unknown;
-  /** The v2.0 form: `add` of a present name is a conflict instead of a replacement. */
-  readonly isStrictAdd: boolean;
-}
 
 const mediaType = /^application\/(?:openstack-images-v2\.(?<minor>[01])-json-patch|json)$/;
 const verbs = ['add', 'remove', 'replace'] as const;
@@ -31,7 +22,7 @@ export function patchForm(contentType: string | undefined): 'v2.0' | 'v2.1' {
 }
 
 /** @throws {GlanceError} 400, 403 in Glance's words; nothing of the request is applied then */
-export function parsePatch(body: unknown, form: 'v2.0' | 'v2.1'): PatchOperation[] {
+export function parsePatch(body: unknown, form: 'v2.0' | 'v2.1'): ImageChange[] {
   if (!Array.isArray(body))
     throw new GlanceError(400, 'Request body must be a JSON array of operation objects.');
   return body.map((item: unknown) => {
@@ -42,10 +33,12 @@ export function parsePatch(body: unknown, form: 'v2.0' | 'v2.1'): PatchOperation
     if (op !== 'remove' && !Object.hasOwn(fields, 'value'))
       throw new GlanceError(400, `Operation "${op}" requires a member named "value".`);
     const name = parsePointer(path);
-    checkWritable(op, name);
-    if (op === 'remove') return { op, name, isStrictAdd: false };
+    refuseLocations(op, name);
+    checkWritable(name, 'update');
+    if (op === 'remove') return { op, name };
     checkAttribute(name, fields['value']);
-    return { op, name, value: fields['value'], isStrictAdd: form === 'v2.0' };
+    // The old form's `add` of a present name is a conflict, the new one's a replacement.
+    return { op: form === 'v2.0' && op === 'add' ? 'insert' : op, name, value: fields['value'] };
   });
 }
 
@@ -86,15 +79,9 @@ function parsePointer(pointer: unknown): string {
   return name.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-function checkWritable(op: PatchOperation['op'], name: string): void {
-  if (name === 'id' || readOnlyNames.has(name))
-    throw new GlanceError(403, `Attribute '${name}' is read-only.`);
-  if (name === 'locations' || name.startsWith('locations/'))
-    throw new GlanceError(
-      403,
-      `It's not allowed to ${op === 'replace' ? 'update' : op} locations if locations are invisible.`,
-    );
-  if (isReservedName(name)) throw new GlanceError(403, `Attribute '${name}' is reserved.`);
-  if (op === 'remove' && baseNames.has(name))
-    throw new GlanceError(403, `Property ${name} may not be removed.`);
+/** Locations are never shown, so nobody may change them. */
+function refuseLocations(op: (typeof verbs)[number], name: string): void {
+  if (name !== 'locations' && !name.startsWith('locations/')) return;
+  const verb = op === 'replace' ? 'update' : op;
+  throw new GlanceError(403, `It's not allowed to ${verb} locations if locations are invisible.`);
 }

@@ -18,7 +18,7 @@ export function imageView(image: Image, dialect: ImageDialect): WireImage {
   const self = `/v2/images/${image.id}`;
   return {
     ...(dialect === 'otc' ? platformAttributes(image) : {}),
-    ...image.properties,
+    ...propertiesOf(image, dialect),
     id: image.id,
     name: image.name,
     status: image.status,
@@ -43,4 +43,11 @@ export function imageView(image: Image, dialect: ImageDialect): WireImage {
     file: `${self}/file`,
     schema: '/v2/schemas/image',
   };
+}
+
+/** What callers wrote; in dialect `otc` also what the platform added under names of its own. */
+function propertiesOf(image: Image, dialect: ImageDialect): Readonly<Record<string, string>> {
+  if (dialect === 'otc' || image.platformProperties.length === 0) return image.properties;
+  const hidden = new Set(image.platformProperties);
+  return Object.fromEntries(Object.entries(image.properties).filter(([name]) => !hidden.has(name)));
 }

@@ -30,7 +30,7 @@ export function imsAnswer(error: unknown, request: FastifyRequest): WireAnswer {
     const facts = error instanceof DomainError ? error.facts : {};
     if (isCredentialKind(error.kind))
       return gatewayAnswer(401, 'APIGW.0301', credentialText(error.kind, facts), request.id);
-    const { ims } = errorRow(error.kind);
+    const { ims } = errorRow(error.kind, facts);
     if (ims !== null && error.kind !== 'internal')
       return codeAnswer(ims, facts, ownSentence(error), statusOf(error.kind, facts, request));
   }
