@@ -1,6 +1,10 @@
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 
+/** What registered files can be stored as; `keep` is whatever they came as. */
+export const storedFormats = ['raw', 'qcow2', 'vhd', 'zvhd2', 'keep'] as const;
+const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+
 /** An address to listen at; port 0 lets the system choose. */
 export interface HostPort {
   readonly host: string;
@@ -25,7 +29,7 @@ export interface Settings {
   readonly trustedProxies: readonly string[];
   readonly adminPassword: string | undefined;
   /** Format in which registered files are stored when the caller named none; `keep` keeps the source's. */
-  readonly defaultDiskFormat: string;
+  readonly defaultDiskFormat: (typeof storedFormats)[number];
   readonly tokenLifeMs: number;
   /** Images per project, deleted ones not counted; undefined: no limit. */
   readonly imageQuota: number | undefined;
@@ -40,7 +44,7 @@ export interface Settings {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   readonly drainMs: number;
-  readonly logLevel: string;
+  readonly logLevel: (typeof logLevels)[number];
 }
 
 interface SettingRow<T> {
@@ -67,6 +71,13 @@ const url = (value: string): string => {
   if (!/^https?:\/\/[^/]+/.test(value)) throw new SettingError('must be an http or https URL');
   return value.replace(/\/+$/, '');
 };
+const oneOf =
+  <T extends string>(values: readonly T[]) =>
+  (value: string): T => {
+    const found = values.find((v) => v === value);
+    if (found === undefined) throw new SettingError(`must be one of ${values.join(', ')}`);
+    return found;
+  };
 const count =
   (least: number, most: number) =>
   (value: string): number => {
@@ -152,7 +163,7 @@ export const settingRows: Rows = {
   defaultDiskFormat: {
     env: 'IMAGEYARD_DEFAULT_DISK_FORMAT',
     fallback: 'zvhd2',
-    parse: text,
+    parse: oneOf(storedFormats),
     text: 'format in which registered files are stored when the caller names none; "keep" keeps the source\'s',
   },
   tokenLifeMs: {
@@ -236,11 +247,7 @@ export const settingRows: Rows = {
   logLevel: {
     env: 'IMAGEYARD_LOG_LEVEL',
     fallback: 'info',
-    parse: (value) => {
-      if (!['silent', 'error', 'warn', 'info', 'debug'].includes(value))
-        throw new SettingError('must be silent, error, warn, info or debug');
-      return value;
-    },
+    parse: oneOf(logLevels),
     text: 'silent, error, warn, info or debug',
   },
 };

@@ -11,16 +11,16 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   await work(folder).finally(() => rm(folder, { recursive: true, force: true }));
 }
 
-test('the key and the first credentials survive a restart, readable by the owner alone', () =>
+test('the key and the first password survive a restart, readable by the owner alone', () =>
   inFolder(async (folder) => {
     const first = await openDataFolder(join(folder, 'deep/er'));
-    assert.equal(await first.readFirstCredentials(), undefined);
-    await first.writeFirstCredentials({ password: 'p', accessKey: 'a' });
+    assert.equal(await first.readFirstPassword(), undefined);
+    await first.writeFirstPassword('pass word ');
     first.release();
     const second = await openDataFolder(join(folder, 'deep/er'));
     assert.deepEqual(second.secretKey, first.secretKey);
-    assert.deepEqual(await second.readFirstCredentials(), { password: 'p', accessKey: 'a' });
-    for (const name of ['secret.key', 'first-credentials.json'])
+    assert.equal(await second.readFirstPassword(), 'pass word ');
+    for (const name of ['secret.key', 'first-password'])
       assert.equal((await stat(join(second.path, name))).mode & 0o777, 0o600);
     second.release();
   }));

@@ -8,18 +8,13 @@ export class DataFolderError extends Error {
   override readonly name = 'DataFolderError';
 }
 
-/** What the first start made up, kept so that each start's ready file can carry it. */
-export interface FirstCredentials {
-  readonly password: string;
-  readonly accessKey: string;
-}
-
 export interface DataFolder {
   readonly path: string;
   /** 32 bytes under which access keys are encrypted in the database. */
   readonly secretKey: Buffer;
-  readFirstCredentials(): Promise<FirstCredentials | undefined>;
-  writeFirstCredentials(credentials: FirstCredentials): Promise<void>;
+  /** The password that the first start made up, kept so that each start's ready file can carry it. */
+  readFirstPassword(): Promise<string | undefined>;
+  writeFirstPassword(password: string): Promise<void>;
   /** Give the folder free for another process. */
   release(): void;
 }
@@ -37,16 +32,13 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   const release = await lock(path);
   try {
     const secretKey = await readSecretKey(join(path, 'secret.key'));
-    const first = join(path, 'first-credentials.json');
+    const first = join(path, 'first-password');
     return {
       path,
       secretKey,
       release,
-      async readFirstCredentials() {
-        const text = await readIfThere(first);
-        return text === undefined ? undefined : (JSON.parse(text) as FirstCredentials);
-      },
-      writeFirstCredentials: (credentials) => writePrivately(first, `${JSON.stringify(credentials)}\n`),
+      readFirstPassword: async () => (await readIfThere(first))?.replace(/\n$/, ''),
+      writeFirstPassword: (password) => writePrivately(first, `${password}\n`),
     };
   } catch (error) {
     release();
