@@ -26,8 +26,11 @@ export function isAllZero(bytes: Uint8Array): boolean {
   const lead = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4);
   for (; at < lead; at++) if (bytes[at] !== 0) return false;
   const count = Math.floor((bytes.length - at) / 4);
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, count);
-  for (let i = 0; i < count; i++) if (words[i] !== 0) return false;
-  for (at += count * 4; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  if (count > 0) {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, count);
+    for (let i = 0; i < count; i++) if (words[i] !== 0) return false;
+    at += count * 4;
+  }
+  for (; at < bytes.length; at++) if (bytes[at] !== 0) return false;
   return true;
 }

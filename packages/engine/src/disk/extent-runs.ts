@@ -106,11 +106,11 @@ export class ExtentRuns {
     this.#skip -= skipped;
     let left = Math.min(wanted - skipped, this.#end - this.#guestOffset);
     let place = fileOffset + skipped;
-    let complete = NONE;
+    let complete: Extent[] | undefined;
     while (left > 0) {
       let open = this.#open;
       if (!open || !joins(open, kind, place)) {
-        if (open) complete = [...complete, ...this.flush()];
+        if (open) (complete ??= []).push(...this.flush());
         open = { kind, guestOffset: this.#guestOffset, length: 0, fileOffset: place };
         this.#open = open;
       }
@@ -120,7 +120,7 @@ export class ExtentRuns {
       place += length;
       left -= length;
     }
-    return complete;
+    return complete ?? NONE;
   }
 }
 

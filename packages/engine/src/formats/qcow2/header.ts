@@ -63,6 +63,7 @@ export async function readHeader(file: RandomAccess): Promise<Qcow2Header> {
     throw diskError('disk-truncated', { format: 'qcow2', field: 'header', offset: 0 }, fact);
   }
   const v3 = version === 3;
+  const snapshotCount = fields.u32(60);
   const headerLength = v3 ? fields.u32(100) : V2_LENGTH;
   return {
     fields,
@@ -76,8 +77,9 @@ export async function readHeader(file: RandomAccess): Promise<Qcow2Header> {
     l1Offset: fields.u64(40, 'l1_table_offset'),
     refcountTableOffset: fields.u64(48, 'refcount_table_offset'),
     refcountTableClusters: fields.u32(56),
-    snapshotCount: fields.u32(60),
-    snapshotTableOffset: fields.u64(64, 'snapshots_offset'),
+    snapshotCount,
+    // Without snapshots the offset has no meaning, and need not be a number.
+    snapshotTableOffset: snapshotCount > 0 ? fields.u64(64, 'snapshots_offset') : 0,
     incompatible: v3 ? fields.halves(72) : noBits,
     compatible: v3 ? fields.halves(80) : noBits,
     autoclear: v3 ? fields.halves(88) : noBits,
