@@ -4,7 +4,7 @@ import { HttpFault } from './faults.ts';
 import { isMalformed } from './query.ts';
 import { createHttpServer } from './server.ts';
 import type { WireAnswer } from './server.ts';
-import { answerUnmatched, collectRoutes } from './unmatched.ts';
+import { answerUnmatched, collectRoutes, unknownPath } from './unmatched.ts';
 
 /** What a listener of dialects needs to know. */
 export interface AppConfig {
@@ -48,6 +48,8 @@ export async function createDialectApp(
   app.addHook('onRequest', async (request) => {
     if (isMalformed(request.query))
       throw new HttpFault('url-malformed', 'The query string is not percent-encoded UTF-8.');
+    // `/v2/images/` matches `/v2/images/:id` with an empty id: there is no such resource.
+    if (Object.values(request.params ?? {}).includes('')) throw new HttpFault('route-unknown', unknownPath);
   });
   app.setErrorHandler((error, request, reply) => {
     const answer = ownerOf(request.url).answer(error, request);

@@ -47,6 +47,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: 4096, querystringParser: parseQuery },
     frameworkErrors: (error, request, reply) => {
       const answer = options.onFault(error as Error, request as never);
+      nameRequest(request as never, reply as never); // no hook runs here
       (reply as FastifyReply).code(answer.status).headers(answer.headers).send(answer.body);
     },
     clientErrorHandler: answerUnparsable,
@@ -56,12 +57,17 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setSerializerCompiler(() => (payload) => JSON.stringify(payload));
   app.setValidatorCompiler(() => () => true); // schemas document; dialects parse with their own words
   judgeExpectations(app);
+  app.addHook('onRequest', async ({ raw }) => {
+    // What names no media type says nothing; Fastify would refuse it before any dialect is asked.
+    const type = raw.headers['content-type'];
+    if (type !== undefined && !mediaType.test(type)) delete raw.headers['content-type'];
+  });
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    reply.header('x-request-id', request.id).header('x-openstack-request-id', request.id);
+    nameRequest(request, reply);
     if (bodyIsUnread(request.raw)) lingerAfterAnswer(request.raw, reply.raw);
     if (closing && !reply.raw.headersSent) reply.header('connection', 'close');
     return payload;
@@ -83,6 +89,12 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+const mediaType = /^\s*[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(?:;|$)/;
+
+function nameRequest(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id).header('x-openstack-request-id', request.id);
 }
 
 /** What isn't HTTP at all, or has a header too large or too slow: a plain answer and the end. */

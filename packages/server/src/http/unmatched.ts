@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from './fastify.ts';
 import { HttpFault } from './faults.ts';
 
+/** Glance's text for a path that nobody has. */
+export const unknownPath = 'The resource could not be found.';
+
 /** Which methods each registered path knows. */
 export interface RouteMap {
   /** Methods of the routes that match a decoded path, sorted; empty when no route has this path. */
@@ -50,7 +53,7 @@ export async function answerUnmatched(
 ): Promise<FastifyReply> {
   const path = request.url.split(/[?#]/, 1)[0] ?? '/';
   const methods = routes.methodsOf(path);
-  if (methods.length === 0) throw new HttpFault('route-unknown', 'The resource could not be found.');
+  if (methods.length === 0) throw new HttpFault('route-unknown', unknownPath);
   const allow = { allow: methods.join(', ') };
   if (request.method === 'OPTIONS')
     return reply
