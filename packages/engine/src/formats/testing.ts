@@ -10,7 +10,8 @@ import type { DiskErrorKind } from '../errors.ts';
 import type { FormatDriver } from './driver.ts';
 
 /** An extent without its file, for comparisons. */
-export type Piece = Omit<Extent, 'file'>;
+export type Piece = WithoutFile<Extent>;
+type WithoutFile<E> = E extends unknown ? Omit<E, 'file'> : never;
 
 /** All extents from `from` on, after checking that they are ascending, without gap or overlap. */
 export async function piecesOf(disk: Disk, from = 0): Promise<Piece[]> {

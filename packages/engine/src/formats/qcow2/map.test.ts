@@ -197,7 +197,7 @@ function plan(
     }
     if (cell.kind === 'stored') {
       entries.set(guest, storedEntry(fileOffset));
-      return { kind: 'stored', guestOffset, length, fileOffset } as Piece;
+      return { kind: 'stored', guestOffset, length, fileOffset };
     }
     entries.set(guest, packedEntry(clusterBits, fileOffset, 300));
     const codec = { kind: 'deflate-raw' };
@@ -220,8 +220,7 @@ function byCluster(piece: Piece, clusterSize: number): Piece[] {
   const cut: Piece[] = [];
   for (let at = piece.guestOffset; at < piece.guestOffset + piece.length;) {
     const end = Math.min(piece.guestOffset + piece.length, (Math.floor(at / clusterSize) + 1) * clusterSize);
-    const moved =
-      'fileOffset' in piece ? { fileOffset: (piece.fileOffset as number) + at - piece.guestOffset } : {};
+    const moved = 'fileOffset' in piece ? { fileOffset: piece.fileOffset + at - piece.guestOffset } : {};
     cut.push({ ...piece, ...moved, guestOffset: at, length: end - at });
     at = end;
   }
@@ -233,7 +232,6 @@ function behind(piece: Piece, from: number): Piece[] {
   const end = piece.guestOffset + piece.length;
   if (end <= from) return [];
   if (piece.guestOffset >= from || piece.kind === 'packed') return [piece];
-  const moved =
-    'fileOffset' in piece ? { fileOffset: (piece.fileOffset as number) + from - piece.guestOffset } : {};
+  const moved = 'fileOffset' in piece ? { fileOffset: piece.fileOffset + from - piece.guestOffset } : {};
   return [{ ...piece, ...moved, guestOffset: from, length: end - from }];
 }

@@ -208,7 +208,7 @@ test('qed: the map gives back random tables, from any guest offset', async () =>
           const i = Math.floor(at / CLUSTER);
           assert.equal(piece.kind, drawn[i]);
           if (piece.kind !== 'stored') continue;
-          const place = (piece as { fileOffset: number }).fileOffset + at - piece.guestOffset;
+          const place = piece.fileOffset + at - piece.guestOffset;
           assert.equal(place, DATA + (count - 1 - i) * CLUSTER + (at % CLUSTER));
         }
       }
