@@ -35,6 +35,7 @@ const readOnly: ReadonlySet<string> = new Set([
   'active_at',
   'os_hash_algo',
   'os_hash_value',
+  'os_hash_sha256',
   // The platform's own (IMS 3.3): callers read them.
   '__account_code',
   '__backup_id',

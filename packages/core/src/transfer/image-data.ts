@@ -27,6 +27,8 @@ export function imageDataOf(
     properties: {
       ...properties,
       __image_size: String(sizeBytes),
+      // Glance's two attributes name one algorithm; the other is shown beside them (adr/0004).
+      os_hash_sha256: digests.sha256,
       ...(format === 'iso' ? { virtual_env_type: 'IsoImage' } : {}),
     },
   };
