@@ -26,6 +26,7 @@ export class Frontier {
   #groupsDone: number;
   #fileEnd: number;
   #dataBytes: number;
+  #reportedBytes: number;
   #written = 0;
   #markedRuns: number;
 
@@ -34,7 +35,7 @@ export class Frontier {
     this.#groupBytes = groupBytes;
     this.#groupsDone = resume?.groupsDone ?? 0;
     this.#fileEnd = resume?.fileEnd ?? layout.dataOffset;
-    this.#dataBytes = resume?.dataBytesDone ?? 0;
+    this.#dataBytes = this.#reportedBytes = resume?.dataBytesDone ?? 0;
     this.runs.add(resume?.placed ?? []);
     this.#markedRuns = this.runs.count;
   }
@@ -47,9 +48,7 @@ export class Frontier {
   }
   /** Guest data bytes read by all claims reported, also those ahead of a gap. */
   get dataBytes(): number {
-    let ahead = 0;
-    for (const done of this.#early.values()) ahead += done.dataBytes;
-    return this.#dataBytes + ahead;
+    return this.#reportedBytes;
   }
   /** Bytes written before the frontier in this run. */
   get writtenBytes(): number {
@@ -69,6 +68,7 @@ export class Frontier {
 
   add(done: GroupDone): void {
     this.#early.set(done.from, done);
+    this.#reportedBytes += done.dataBytes;
     for (let next; (next = this.#early.get(this.#groupsDone));) {
       this.#early.delete(next.from);
       this.#groupsDone = next.next;

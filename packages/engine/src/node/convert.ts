@@ -55,11 +55,12 @@ async function moveAll(conversion: Conversion & { readonly ends: ConversionEnds 
   const memory = SharedTicket.start({ group: frontier.groupsDone, fileEnd: frontier.fileEnd });
   const ticket = new SharedTicket(memory, plan.layout.alignment);
   const progress = throttled((done: number) => hooks.onProgress?.('convert', done, plan.dataBytes));
-  const recorder = new Recorder(frontier, {
+  const keep = {
     onMark: hooks.onMark?.bind(hooks),
     onData: progress.tell,
     onFailure: () => ticket.stop(),
-  });
+  };
+  const recorder = new Recorder(frontier, keep, hooks.markBytes);
   let fed = 0;
   const feed = (): void => {
     if (!plan.layout.ascending) return;

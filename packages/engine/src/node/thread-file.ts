@@ -6,7 +6,10 @@ import { Worker } from 'node:worker_threads';
  */
 export function startThread(name: 'hash-thread' | 'task-thread'): Worker {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  const thread = new Worker(new URL(`./${name}${extension}`, import.meta.url), { name });
+  const thread = new Worker(new URL(`./${name}${extension}`, import.meta.url), {
+    name,
+    execArgv: [], // options such as --input-type are about the program's own entry
+  });
   thread.unref();
   return thread;
 }

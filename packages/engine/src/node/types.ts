@@ -51,6 +51,8 @@ export interface ConversionHooks {
    * end before the call has. The output was NOT synced: the callee does. A rejection ends the conversion.
    */
   onMark?(mark: ConversionMark): Promise<void>;
+  /** Output bytes between two marks; default 64 MiB. */
+  readonly markBytes?: number;
 }
 
 export interface ConversionResult {
