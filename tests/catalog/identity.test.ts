@@ -59,8 +59,14 @@ forEachEngine('identity', (openCatalog) => {
     const catalog = await openCatalog();
     const passwords = createPasswords({ cost: { memoryKib: 64, passes: 1, lanes: 1 } });
     const identity = createIdentity({ catalog, secretKey, passwords });
-    const { password: made } = await identity.bootstrap({ region: 'eu-de' });
+    let kept = '';
+    const keepPassword = async (text: string): Promise<void> => {
+      assert.deepEqual(await catalog.db.selectFrom('users').selectAll().execute(), []); // nothing is written yet
+      kept = text;
+    };
+    const { password: made } = await identity.bootstrap({ region: 'eu-de', keepPassword });
     assert.match(made!, /^[A-Za-z0-9_-]{20,}$/);
+    assert.equal(kept, made);
     await identity.login(byPassword('admin', made!, { kind: 'unscoped' }));
   });
 
@@ -206,6 +212,27 @@ forEachEngine('identity', (openCatalog) => {
     await identity.users.update(admin, user.id, { enabled: false });
     await identity.users.update(admin, user.id, { enabled: true });
     await assert.rejects(identity.actorForToken(token), { kind: 'token-unknown' });
+  });
+
+  test('a project with images or buckets can not be deleted', async () => {
+    const { identity, admin, catalog } = await world();
+    const { id } = await identity.projects.create(admin, { name: 'in use' });
+    await catalog.write((tx) => tx.insertInto('project_usage').values({ project: id, images: 1 }).execute());
+    const inUse = { kind: 'identity-conflict', message: /still has images/ } as const;
+    await assert.rejects(identity.projects.remove(admin, id), inUse);
+    // Deleted images are not counted; a bucket is.
+    await catalog.write((tx) => tx.updateTable('project_usage').set({ images: 0 }).execute());
+    const bucket = {
+      name: 'b',
+      project_id: id,
+      domain_id: 'default',
+      storage_class: 'STANDARD',
+      created_at: 1,
+    };
+    await catalog.write((tx) => tx.insertInto('buckets').values(bucket).execute());
+    await assert.rejects(identity.projects.remove(admin, id), { ...inUse, message: /still has buckets/ });
+    await catalog.write((tx) => tx.deleteFrom('buckets').execute());
+    await identity.projects.remove(admin, id);
   });
 
   test('a deleted user takes tokens, grants and keys along', async () => {

@@ -16,7 +16,6 @@ export const domainErrorKinds = [
   'signature-body-too-large',
   'not-authorized',
   // accounts
-  'login-method-unsupported',
   'login-busy',
   'password-unfit',
   'identity-not-found',

@@ -82,12 +82,11 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
 async function firstStart(settings: Settings, folder: DataFolder, rooms: Rooms) {
   const kept = await folder.readFirstPassword();
   const given = kept ?? settings.adminPassword;
-  const first = await rooms.identity.bootstrap({
+  return await rooms.identity.bootstrap({
     region: settings.region,
     ...(given === undefined ? {} : { password: given }),
+    keepPassword: (password) => folder.writeFirstPassword(password),
   });
-  if (first.made && first.password !== undefined) await folder.writeFirstPassword(first.password);
-  return first;
 }
 
 function bucketServer(settings: Settings, rooms: Rooms, log: Logger): BucketServer {

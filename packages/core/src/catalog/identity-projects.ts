@@ -1,4 +1,5 @@
 import type { Database, Tx } from './database.ts';
+import { countedImages } from './images-usage.ts';
 import type { DomainRow, ProjectRow } from './tables/identity.ts';
 
 export type DomainOrName = { readonly id: string } | { readonly nameKey: string };
@@ -92,7 +93,8 @@ export async function deleteProject(tx: Tx, id: string): Promise<void> {
 }
 
 /** What still belongs to a project and would be orphaned without it. */
-export async function projectUse(tx: Tx, id: string): Promise<'buckets' | undefined> {
+export async function projectUse(tx: Tx, id: string): Promise<'images' | 'buckets' | undefined> {
+  if ((await countedImages(tx, id)) > 0) return 'images';
   const bucket = await tx
     .selectFrom('buckets')
     .select('name')

@@ -24,6 +24,11 @@ export interface FirstStart {
    * later starts answer whether it is still his. Default: random.
    */
   readonly password?: string;
+  /**
+   * Awaited at the very first start before anything is written: keep the password durably, so that a
+   * crash right afterwards can't leave an installation whose password nobody knows.
+   */
+  readonly keepPassword?: (password: string) => Promise<void>;
   readonly userName?: string;
   readonly domainName?: string;
 }
@@ -69,6 +74,7 @@ export async function bootstrap(context: IdentityContext, first: FirstStart): Pr
   const before = await findFirstStart(catalog.db);
   if (before) return await report(context, before, first.password, false);
   const password = first.password ?? randomPassword();
+  await first.keepPassword?.(password);
   return await report(context, await make(context, first, password), password, true);
 }
 

@@ -25,7 +25,6 @@ export const errorTable = {
   'signature-body-too-large': { ims: 'APIGW.0301', glance: 401, s3: null },
   'not-authorized': { ims: 'IMG.0026', glance: 403, s3: ['AccessDenied', 403] },
   // accounts: only the identity dialect makes and changes them, in its own words
-  'login-method-unsupported': { ims: null, glance: null, s3: null },
   'login-busy': { ims: null, glance: null, s3: null },
   'password-unfit': { ims: null, glance: null, s3: null },
   'identity-not-found': { ims: null, glance: null, s3: null },

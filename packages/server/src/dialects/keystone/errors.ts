@@ -55,7 +55,6 @@ const table = {
   'token-unknown': [401, () => unauthorized],
   'token-expired': [401, () => unauthorized],
   'login-busy': [503, asItIs],
-  'login-method-unsupported': [401, () => 'Attempted to authenticate with an unsupported method.'],
   'password-unfit': [400, ({ rule }) => `The password does not match the requirements: ${String(rule)}.`],
   'not-authorized': [403, forbidden],
   'identity-not-found': [404, notFound],

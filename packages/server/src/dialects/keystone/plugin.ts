@@ -83,7 +83,7 @@ function discovery(app: FastifyInstance, deps: KeystoneDeps): void {
     app.route({ method: read, url, handler: root, schema: hidden });
 }
 
-/** With and without a slash at the end; `GET` answers `HEAD` too unless that has a handler of its own. */
+/** In v3 with and without a slash at the end, as Keystone does; `GET` answers `HEAD` too unless that has a handler of its own. */
 function register(app: FastifyInstance, tree: Tree, route: Route, hasOwnHead: boolean): void {
   const method = route.method === 'GET' && !hasOwnHead ? ['GET', 'HEAD'] : route.method;
   const url = `${tree.prefix}${route.path}`;
@@ -107,5 +107,5 @@ function register(app: FastifyInstance, tree: Tree, route: Route, hasOwnHead: bo
   // The description shows one tree; the others are the same.
   const schema = tree.prefix === '/v3' ? described : hidden;
   app.route({ method, url, handler, schema });
-  app.route({ method, url: `${url}/`, handler, schema: hidden });
+  if (tree.prefix.endsWith('v3')) app.route({ method, url: `${url}/`, handler, schema: hidden });
 }
