@@ -60,7 +60,7 @@ function newImage({ settings, now }: ImageContext, actor: Actor, draft: ImageDra
     updatedAt: createdAt,
     activeAt: null,
     deletedAt: null,
-    tags: check.checkTags(draft.tags ?? [], settings),
+    tags: check.checkTags(draft.tags ?? [], settings.tagsPerImage),
     ...newProperties(draft.properties ?? {}, diskFormat, settings),
   };
 }

@@ -4,13 +4,19 @@ import { imagesUsed } from '../quota/images.ts';
 import { visibleImage } from './access.ts';
 import type { ImageContext } from './context.ts';
 import { createImage } from './create.ts';
-import type { ImageDraft } from './draft.ts';
+import type { ImageChange, ImageDraft } from './draft.ts';
 import type { ImageListQuery } from './list-query.ts';
 import { listImages } from './list.ts';
+import { createMembers } from './members.ts';
+import type { ImageMembers } from './members.ts';
 import type { Image, ImageData } from './record.ts';
 import type { ImageSettings } from './settings.ts';
+import { createTags } from './tags.ts';
+import type { ImageTags } from './tags.ts';
 import * as transitions from './transitions.ts';
 import type { RemovedImage } from './transitions.ts';
+import { updateImage } from './update.ts';
+import type { UpdateOptions } from './update.ts';
 
 /** Records about images: who may see and change them, and which status may follow which. */
 export interface Images {
@@ -28,6 +34,15 @@ export interface Images {
   get(actor: Actor, id: string): Promise<Image>;
   /** A page of what the caller sees. @throws {DomainError} `image-marker-unknown` */
   list(actor: Actor, query: ImageListQuery): Promise<{ readonly images: readonly Image[] }>;
+  /**
+   * All changes in their order, or none.
+   * @throws {DomainError} `image-not-found`, `image-public`, `image-not-owned`, `image-wrong-state`,
+   *   `value-invalid`, `not-authorized`, `quota-exceeded`, `image-attribute-read-only`, `-reserved`,
+   *   `-absent`, `-present`
+   */
+  update(actor: Actor, id: string, changes: readonly ImageChange[], options?: UpdateOptions): Promise<Image>;
+  readonly tags: ImageTags;
+  readonly members: ImageMembers;
   /** How many images a project has, for its quota. */
   used(project: string): Promise<number>;
 
@@ -64,6 +79,10 @@ export function createImages({ catalog, settings, clock = Date.now }: ImagesOpti
     create: (actor, draft) => createImage(context, actor, draft),
     get: (actor, id) => visibleImage(catalog.db, actor, id),
     list: (actor, query) => listImages(context, actor, query),
+    update: (actor, id, changes, options) =>
+      updateImage(context, { actor, id, ...(options ? { options } : {}) }, changes),
+    tags: createTags(context),
+    members: createMembers(context),
     used: (project) => imagesUsed(catalog, project),
     lockForRegister: (tx, actor, id) => transitions.lockForRegister(context, tx, actor, id),
     beginSaving: (tx, id) => transitions.beginSaving(context, tx, id),

@@ -1,7 +1,6 @@
 import { DomainError } from '../errors.ts';
 import { checkText, invalid } from './attributes.ts';
 import type { Visibility } from './record.ts';
-import type { ImageSettings } from './settings.ts';
 
 const visibilities: readonly string[] = ['private', 'shared', 'community', 'public'] satisfies Visibility[];
 const [nameLimit, tagLimit, formatLimit, amountLimit] = [255, 255, 64, 2 ** 31 - 1];
@@ -67,10 +66,10 @@ export function checkTag(value: unknown): string {
  * Tags in the order given, the first of equal ones kept.
  * @throws {DomainError} `value-invalid`; `quota-exceeded` with `{ resource: 'tags', attempted, maximum }`
  */
-export function checkTags(value: unknown, settings: ImageSettings): string[] {
+export function checkTags(value: unknown, maximum: number): string[] {
   if (!Array.isArray(value)) return invalid('tags', 'The tags must be a list of texts.');
   const tags = [...new Set(value.map(checkTag))];
-  checkCount('tags', tags.length, settings.tagsPerImage);
+  checkCount('tags', tags.length, maximum);
   return tags;
 }
 
