@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
+import { loggableUrl } from '../../http/log.ts';
 import { authenticate, dialectOf, isPresigned } from './auth/authenticate.ts';
 import { emptyAnswer } from './answer.ts';
 import type { Answer } from './answer.ts';
@@ -35,7 +36,7 @@ export interface GatewayConfig {
   readonly onAnswer?: (entry: AccessEntry) => void;
 }
 
-/** One line of an access log; neither header nor body. */
+/** One line of an access log; neither header nor body, and no signature in the URL. */
 export interface AccessEntry {
   readonly requestId: string;
   readonly method: string;
@@ -144,7 +145,7 @@ export function createGateway(core: BucketServerCore, config: GatewayConfig) {
       config.onAnswer?.({
         requestId,
         method: request.method ?? '',
-        url: request.url ?? '',
+        url: loggableUrl(request.url ?? ''),
         operation: progress.operation,
         status: response.statusCode,
         ms: performance.now() - started,
