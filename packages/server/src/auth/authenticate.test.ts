@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,8 @@ import type { FastifyInstance } from 'fastify';
 import { acceptAnyBody, streamBody, wholeBody } from '../http/body.ts';
 import { createHttpServer } from '../http/server.ts';
 import { createAuthenticate } from './authenticate.ts';
-import { canonicalRequests, formatSdkDate, parseAuthorization, sha256, stringToSign } from './sdk-hmac.ts';
+import { formatSdkDate, sha256 } from './sdk-hmac.ts';
+import { signHeaders } from './testing.ts';
 
 let catalog: Catalog;
 let identity: Identity;
@@ -81,8 +82,16 @@ async function call(options: Call): Promise<{ status: number; body: Record<strin
   const { method = 'GET', url = '/whole', body, chunked = false } = options;
   const headers: Record<string, string> = { host: `127.0.0.1:${port}`, ...options.headers };
   if (!options.unsigned) {
-    headers['x-sdk-date'] = options.date ?? formatSdkDate(Date.now());
-    headers['authorization'] = sign(method, url, { ...headers, ...options.signAs }, options);
+    const signed = signHeaders({
+      method,
+      url,
+      headers: { ...headers, ...options.signAs, ...(options.date ? { 'x-sdk-date': options.date } : {}) },
+      ...(body === undefined ? {} : { body: options.signBody ?? body }),
+      key: { access: options.access ?? first.key!.access, secret: options.secret ?? first.key!.secret },
+      ...(options.signed ? { signedHeaders: options.signed } : {}),
+    });
+    headers['x-sdk-date'] = signed['x-sdk-date']!;
+    headers['authorization'] = signed['authorization']!;
   }
   if (body !== undefined && !chunked) headers['content-length'] = String(Buffer.byteLength(body));
   const request = httpRequest({ host: '127.0.0.1', port, method, path: url, headers });
@@ -92,28 +101,6 @@ async function call(options: Call): Promise<{ status: number; body: Record<strin
   request.end(body);
   const response = await answered;
   return { status: response.statusCode!, body: JSON.parse(await text(response)) as Record<string, unknown> };
-}
-
-function sign(method: string, url: string, headers: Record<string, string>, options: Call): string {
-  const names = options.signed ?? 'host;x-sdk-date';
-  const access = options.access ?? first.key!.access;
-  const head = `SDK-HMAC-SHA256 Access=${access}, SignedHeaders=${names}, Signature=`;
-  const authorization = parseAuthorization(head + '0'.repeat(64))!;
-  const body = options.signBody ?? options.body;
-  const canonical = canonicalRequests(authorization, {
-    method,
-    url,
-    header: (name) => headers[name],
-    date: headers['x-sdk-date']!,
-    payload: headers['x-sdk-content-sha256'] ?? (body === undefined ? 'none' : sha256(body)),
-  });
-  const key = options.secret ?? first.key!.secret;
-  return (
-    head +
-    createHmac('sha256', key)
-      .update(stringToSign(authorization, headers['x-sdk-date']!, canonical[0]!))
-      .digest('hex')
-  );
 }
 
 async function refused(options: Call, kind: string): Promise<Record<string, unknown>> {
