@@ -56,7 +56,10 @@ export async function* qcowExtents(
       }
       const entry = { field: 'l1_entry', offset: map.l1Offset + l1 * 8 };
       onTable?.({ name: 'L2 table', offset: table, length: map.l2Entries * 8, entry });
-      yield* tableExtents(map, table, inTable / map.clusterSize, runs);
+      // At most 8192 entries: one view, a copy where it crosses a page.
+      const whole = await map.cache.view(table, map.l2Entries * 8);
+      const part = { page: whole, table, first: inTable / map.clusterSize };
+      for (const extent of tableExtents(map, part, runs)) yield extent;
     }
   }
   for (const extent of runs.flush()) yield extent;
@@ -78,14 +81,12 @@ function tableAt(map: QcowMap, page: Uint8Array, index: number, l1: number): num
   return offset;
 }
 
-async function* tableExtents(
+/** @param page the whole table */
+function* tableExtents(
   map: QcowMap,
-  table: number,
-  first: number,
+  { page, table, first }: { page: Uint8Array; table: number; first: number },
   runs: ExtentRuns,
-): AsyncGenerator<Extent> {
-  // At most 8192 entries: one view, a copy where it crosses a page.
-  const page = await map.cache.view(table, map.l2Entries * 8);
+): Generator<Extent> {
   for (let entry = first; entry < map.l2Entries && !runs.done; entry++) {
     for (const extent of entryExtents(map, runs, page, entry * 8, table + entry * 8)) yield extent;
   }

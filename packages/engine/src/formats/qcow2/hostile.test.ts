@@ -144,6 +144,22 @@ const recipes: readonly Recipe[] = [
     },
   },
   {
+    title: 'H8: an absent cluster that is marked as not shared hides no neighbour',
+    shape: {
+      entries: new Map([
+        [0, [0x8000_0000, 0]],
+        [1, storedEntry(0x10000)],
+      ]),
+    },
+    poke: [],
+    expect: {
+      kind: 'disk-corrupt',
+      field: 'l2_entry',
+      offset: 0x40008,
+      message: /lies in the refcount table/,
+    },
+  },
+  {
     title: 'H8: data in a refcount block are refused',
     poke: [[0x40008, entry(0x20000)]],
     expect: {

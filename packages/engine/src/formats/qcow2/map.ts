@@ -3,9 +3,9 @@ import type { RandomAccess } from '../../access/random-access.ts';
 import { joinHalves, u32be } from '../../bytes/integers.ts';
 import type { Codec, Extent, FileRange } from '../../disk/disk.ts';
 import { ExtentRuns } from '../../disk/extent-runs.ts';
-import { diskError, pastEnd, type DiskError } from '../../errors.ts';
+import { pastEnd } from '../../errors.ts';
 import { limits } from '../../limits.ts';
-import { compressedPlace } from './compressed.ts';
+import { alikeEntries, entryError, extendedEntry, HIGH_LIMIT, offsetOf, standardEntries } from './entries.ts';
 
 /** What is needed to follow the tables of an opened file. */
 export interface Qcow2Map {
@@ -26,26 +26,9 @@ export interface Qcow2Map {
   readonly codec: Codec;
 }
 
-/** Of the upper half of an entry: offset bits 32–55, compressed (62), copied (63). */
-const OFFSET_HIGH = 0x00ff_ffff;
-const COMPRESSED = 0x4000_0000;
-const COPIED = 0x8000_0000;
-/** Offsets from 2^53 on are no numbers here (hazard H1), and no file is that long. */
-const HIGH_LIMIT = 2 ** 21;
-
 const entryBytes = (map: Qcow2Map): number => (map.extendedL2 ? 16 : 8);
 /** Guest bytes behind one L1 entry. */
 const spanOf = (map: Qcow2Map): number => (map.clusterSize / entryBytes(map)) * map.clusterSize;
-
-/** The offset of an L1 or a standard L2 entry: bits 9–55. */
-function offsetOf(high: number, low: number, error: (fact: string) => DiskError): number {
-  const bits = high & OFFSET_HIGH;
-  if (bits >= HIGH_LIMIT) throw error('an offset above 2^53');
-  return joinHalves(bits, (low & ~511) >>> 0);
-}
-
-const entryError = (field: string, offset: number) => (fact: string) =>
-  diskError('disk-corrupt', { format: 'qcow2', field, offset }, fact);
 
 /** Guest ranges and where they lie, from `from` on. @see `Disk.extents` */
 export async function* qcow2Extents(
@@ -68,7 +51,9 @@ export async function* qcow2Extents(
       } else {
         const entry = { field: 'l1_entry', offset: map.l1Offset + l1 * 8 };
         onTable?.({ name: 'L2 table', offset: table, length: map.clusterSize, entry });
-        yield* tableExtents(map, table, inTable / map.clusterSize, runs, onTable);
+        for await (const part of tableParts(map, table, inTable / map.clusterSize, runs, onTable)) {
+          for (const extent of part) yield extent;
+        }
       }
     }
   }
@@ -112,152 +97,43 @@ function tableOffset(map: Qcow2Map, page: Uint8Array, index: number, l1: number)
   return offset;
 }
 
-async function* tableExtents(
+/** The extents of an L2 table, page by page: one wait for each page, not for each extent. */
+async function* tableParts(
   map: Qcow2Map,
   table: number,
   firstEntry: number,
   runs: ExtentRuns,
   onTable: ((table: FileRange) => void) | undefined,
-): AsyncGenerator<Extent> {
+): AsyncGenerator<Iterable<Extent>> {
   const size = entryBytes(map);
   const entries = map.clusterSize / size;
-  const read = map.extendedL2 ? extendedEntry : standardEntry;
   for (let entry = firstEntry; entry < entries && !runs.done;) {
     // As far as the page goes, so that the view is no copy.
-    const at = table + entry * size;
-    const toPageEnd = limits.pageBytes - (at % limits.pageBytes);
+    const place = table + entry * size;
+    const toPageEnd = limits.pageBytes - (place % limits.pageBytes);
     const count = Math.min(entries - entry, toPageEnd / size);
-    const page = await map.cache.view(at, count * size);
-    for (let i = 0; i < count; i++) {
-      for (const extent of read(map, runs, page, i * size, at + i * size, onTable)) yield extent;
-    }
+    const page = await map.cache.view(place, count * size);
+    yield pageExtents(map, runs, { page, place, count }, onTable);
     entry += count;
   }
 }
 
-/** @param at of the entry in `page` @param place of the entry in the file */
-function standardEntry(
+function* pageExtents(
   map: Qcow2Map,
   runs: ExtentRuns,
-  page: Uint8Array,
-  at: number,
-  place: number,
+  { page, place, count }: { page: Uint8Array; place: number; count: number },
   onTable: ((table: FileRange) => void) | undefined,
-): readonly Extent[] {
-  const high = u32be(page, at);
-  const low = u32be(page, at + 4);
-  if (high === 0 && low === 0) return runs.hole(map.clusterSize);
-  if ((high & COMPRESSED) !== 0) return compressedEntry(map, runs, high, low, place);
-  const offset = offsetOf(high, low, entryError('l2_entry', place));
-  if ((low & 1) !== 0) {
-    if (map.version === 2) throw entryError('l2_entry', place)('a zero bit, which version 2 does not have');
-    notePreallocated(map, offset, place, onTable);
-    return runs.zero(map.clusterSize);
+): Generator<Extent> {
+  const size = entryBytes(map);
+  for (let i = 0; i < count;) {
+    const where = { at: i * size, place: place + i * size };
+    const alike = map.extendedL2 ? 1 : alikeEntries(map, page, i, count);
+    const found = map.extendedL2
+      ? extendedEntry(map, runs, page, where, onTable)
+      : standardEntries(map, runs, page, { ...where, alike }, onTable);
+    for (const extent of found) yield extent;
+    i += alike;
   }
-  if (offset === 0) return runs.hole(map.clusterSize);
-  requireCluster(map, offset, place);
-  return runs.storedUpToEnd(map.clusterSize, offset);
-}
-
-function extendedEntry(
-  map: Qcow2Map,
-  runs: ExtentRuns,
-  page: Uint8Array,
-  at: number,
-  place: number,
-  onTable: ((table: FileRange) => void) | undefined,
-): readonly Extent[] {
-  const high = u32be(page, at);
-  const low = u32be(page, at + 4);
-  const zero = u32be(page, at + 8);
-  const allocated = u32be(page, at + 12);
-  const error = entryError('l2_entry', place);
-  if ((high & COMPRESSED) !== 0) {
-    if (zero !== 0 || allocated !== 0) throw error('a compressed cluster with subclusters');
-    return compressedEntry(map, runs, high, low, place);
-  }
-  if ((low & 1) !== 0) throw error('bit 0 is set, which extended entries do not have');
-  if ((zero & allocated) !== 0) throw error('a subcluster is both allocated and zero');
-  const offset = offsetOf(high, low, error);
-  if (allocated === 0) {
-    notePreallocated(map, offset, place, onTable);
-    if (zero === 0) return runs.hole(map.clusterSize);
-  } else {
-    if (offset === 0) throw error('allocated subclusters without a cluster');
-    requireCluster(map, offset, place);
-  }
-  return subclusters(map, runs, { offset, zero, allocated });
-}
-
-/** 32 subclusters, the least significant bit first. */
-function subclusters(
-  map: Qcow2Map,
-  runs: ExtentRuns,
-  entry: { offset: number; zero: number; allocated: number },
-): readonly Extent[] {
-  const length = map.clusterSize / 32;
-  let complete: readonly Extent[] = [];
-  for (let i = 0; i < 32; i++) {
-    let next: readonly Extent[];
-    if (((entry.allocated >>> i) & 1) === 1) next = runs.storedUpToEnd(length, entry.offset + i * length);
-    else if (((entry.zero >>> i) & 1) === 1) next = runs.zero(length);
-    else next = runs.hole(length);
-    if (next.length > 0) complete = [...complete, ...next];
-  }
-  return complete;
-}
-
-function compressedEntry(
-  map: Qcow2Map,
-  runs: ExtentRuns,
-  high: number,
-  low: number,
-  place: number,
-): readonly Extent[] {
-  if ((high & COPIED) !== 0) {
-    throw entryError('l2_entry', place)('a compressed cluster is marked as not shared');
-  }
-  const { offset, length } = compressedPlace(map.clusterBits, high, low);
-  if (offset >= HIGH_LIMIT * 2 ** 32) throw entryError('l2_entry', place)('an offset above 2^53');
-  const end = offset + length;
-  // The length counts whole sectors: the file may lack what only rounds up the last one (hazard H32).
-  if (offset >= map.cache.size || end - map.cache.size >= 512) {
-    const where = { format: 'qcow2', field: 'l2_entry', offset: place, value: offset };
-    throw pastEnd(where, 'a compressed cluster', end, map.cache.size);
-  }
-  return runs.packed({
-    unitSize: map.clusterSize,
-    fileOffset: offset,
-    fileLength: Math.min(end, map.cache.size) - offset,
-    codec: map.codec,
-  });
-}
-
-/** A data cluster starts on a cluster and in the file; the end of the file may cut it. */
-function requireCluster(map: Qcow2Map, offset: number, place: number): void {
-  if (offset % map.clusterSize !== 0) {
-    throw entryError(
-      'l2_entry',
-      place,
-    )(`the cluster at ${offset} is not on a multiple of ${map.clusterSize}`);
-  }
-  if (offset >= map.cache.size) {
-    const where = { format: 'qcow2', field: 'l2_entry', offset: place, value: offset };
-    throw pastEnd(where, 'a cluster', offset + map.clusterSize, map.cache.size);
-  }
-}
-
-/** A cluster that reads as zeros may have a place of its own, which is in use all the same. */
-function notePreallocated(
-  map: Qcow2Map,
-  offset: number,
-  place: number,
-  onTable: ((table: FileRange) => void) | undefined,
-): void {
-  if (offset === 0) return;
-  requireCluster(map, offset, place);
-  const entry = { field: 'l2_entry', offset: place };
-  onTable?.({ name: 'preallocated cluster', offset, length: map.clusterSize, entry });
 }
 
 /** @see `Disk.entryOf` */

@@ -45,27 +45,34 @@ export async function* qedExtents(
       requireTable(map, table, place);
       const entry = { field: 'l1_entry', offset: place };
       onTable?.({ name: 'L2 table', offset: table, length: map.entries * 8, entry });
-      yield* tableExtents(map, table, inTable / map.clusterSize, runs);
+      for await (const part of tableParts(map, table, inTable / map.clusterSize, runs)) {
+        for (const extent of part) yield extent;
+      }
     }
   }
   for (const extent of runs.flush()) yield extent;
 }
 
-async function* tableExtents(
+/** The extents of an L2 table, page by page: one wait for each page, not for each extent. */
+async function* tableParts(
   map: QedMap,
   table: number,
   first: number,
   runs: ExtentRuns,
-): AsyncGenerator<Extent> {
+): AsyncGenerator<Iterable<Extent>> {
   for (let entry = first; entry < map.entries && !runs.done;) {
     const at = table + entry * 8;
     const toPageEnd = (limits.pageBytes - (at % limits.pageBytes)) / 8;
     const count = Math.min(map.entries - entry, toPageEnd);
     const page = await map.cache.view(at, count * 8);
-    for (let i = 0; i < count; i++) {
-      for (const extent of entryExtents(map, runs, page, i * 8, at + i * 8)) yield extent;
-    }
+    yield pageExtents(map, runs, page, at);
     entry += count;
+  }
+}
+
+function* pageExtents(map: QedMap, runs: ExtentRuns, page: Uint8Array, place: number): Generator<Extent> {
+  for (let at = 0; at < page.length; at += 8) {
+    for (const extent of entryExtents(map, runs, page, at, place + at)) yield extent;
   }
 }
 
