@@ -159,7 +159,7 @@ test('vdi: version 1.0 with the longer header of 1.1 is read', async () => {
   assert.equal(disk.virtualSize, 24_117_760);
 });
 
-test('vdi: an empty disk of 63 TiB is walked in steps of a page, not of a block', async () => {
+test('vdi: an empty disk of 63 TiB is walked in extents of a GiB, not of a block', async () => {
   const size = 63 * 1024 ** 4;
   const { file } = buildVdi({ entries: new Map(), dataBlocks: 0 });
   const blocks = size / MiB;
@@ -181,8 +181,7 @@ test('vdi: an empty disk of 63 TiB is walked in steps of a page, not of a block'
   view.setUint32(344, 1024 + 4 * blocks, true);
   view.setUint32(388, 0, true);
   big.put(0, header);
-  const started = performance.now();
   const pieces = await piecesOf(await vdi.open(ones, 'deny'));
   assert.ok(pieces.every((piece) => piece.kind === 'hole'));
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(pieces.length < 63 * 1024 + 8, `${pieces.length} extents`);
 });

@@ -170,7 +170,7 @@ test('vhdx: a fixed disk says so, and its BAT is followed all the same', async (
   assert.equal((await piecesOf(disk))[1]?.kind, 'hole');
 });
 
-test('vhdx: an empty disk of 63 TiB is walked in well under a second of work', async () => {
+test('vhdx: an almost empty disk of 63 TiB is walked in extents of a GiB, not of a block', async () => {
   const { file } = buildVhdx({
     virtualSize: 63 * TiB,
     blockSize: 2 * MiB,
@@ -178,9 +178,8 @@ test('vhdx: an empty disk of 63 TiB is walked in well under a second of work', a
     bat: new Map([[5, present(259 * MiB)]]),
     dataBlocks: 1,
   });
-  const started = performance.now();
   const pieces = await piecesOf(await vhdx.open(file, 'deny'));
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(pieces.length < 63 * 1024 + 8, `${pieces.length} extents`);
   assert.equal(pieces.filter((piece) => piece.kind === 'stored').length, 1);
 });
 

@@ -49,6 +49,7 @@ export async function* grainExtents(map: GrainMap, from: number, onTable: OnTabl
   const unitStart = roundDown(from, grainBytes);
   const runs = new ExtentRuns(map.file, { from, unitStart, to: virtualSize });
   const holes = new Holes(map.file);
+  const copyHoles = new Holes(map.file); // its tables lie elsewhere; one memory would flip between them
   const count = Math.ceil(virtualSize / span);
   let skipped = (unitStart % span) / grainBytes; // entries of the first table before `from`
   for (let index = Math.floor(unitStart / span); index < count;) {
@@ -67,7 +68,7 @@ export async function* grainExtents(map: GrainMap, from: number, onTable: OnTabl
           entry: directoryEntryAt(map.directory, index),
         });
       if (copyPage && (offset !== 0 || copyOffset !== 0)) {
-        const copy = await readTable(map, index, copyOffset, holes);
+        const copy = await readTable(map, index, copyOffset, copyHoles);
         if (copyOffset !== 0 && copyOffset !== offset) {
           onTable?.({
             name: 'redundant grain table',

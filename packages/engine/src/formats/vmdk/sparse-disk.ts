@@ -143,8 +143,11 @@ interface Opened {
   readonly facts: DiskFacts;
 }
 
-function metadataOf(header: SparseHeader): FileRange[] {
+function metadataOf(header: SparseHeader, fileSize: number): FileRange[] {
+  // The first grain is where the header says; what pads the tables up to there is no trailing data.
+  const overhead = Math.min(header.overhead, fileSize / SECTOR) * SECTOR;
   return [
+    { name: 'overhead', offset: overhead, length: 0 },
     { name: 'header', offset: 0, length: HEADER_BYTES },
     {
       name: 'descriptor',
@@ -174,7 +177,7 @@ function tableDisk(opened: Opened, found: FoundTables, directory: Directory): Di
     facts,
     findings: checks.findings,
     metadata: [
-      ...metadataOf(header),
+      ...metadataOf(header, file.size),
       ...directories.map(({ name, offset, entries }) => ({ name, offset, length: 4 * entries })),
       ...(found.footerAt === undefined
         ? []
@@ -201,7 +204,7 @@ function streamDisk({ file, tables, header, virtualSize, checks, facts }: Opened
     virtualSize,
     facts,
     findings: checks.findings,
-    metadata: metadataOf(header),
+    metadata: metadataOf(header, file.size),
     canonical: false,
     extents: (guestOffset, onTable) => streamExtents(stream, guestOffset, onTable),
   };
