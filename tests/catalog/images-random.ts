@@ -3,6 +3,7 @@ import { createImages, glanceImageSettings } from '@imageyard/core';
 import type {
   Catalog,
   Image,
+  ImageChange,
   ImageDraft,
   ImageFilter,
   ImageListQuery,
@@ -40,8 +41,20 @@ export interface Plan {
   readonly at: number;
   readonly size: number | null;
   readonly members: readonly (readonly [project: string, status: MemberStatus])[];
+  /** What is done to it afterwards. */
+  readonly changes: readonly ImageChange[];
   readonly isDeleted: boolean;
 }
+
+const change: fc.Arbitrary<ImageChange> = fc
+  .oneof(
+    fc.record({ name: fc.constant('visibility'), value: pick(['private', 'shared', 'community', 'public']) }),
+    fc.record({ name: fc.constant('owner'), value: pick(projects) }),
+    fc.record({ name: fc.constant('name'), value: fc.option(pick(names)) }),
+    fc.record({ name: fc.constant('tags'), value: some(tags) }),
+    fc.record({ name: pick(propertyNames), value: pick(values) }),
+  )
+  .map((set) => ({ op: 'add' as const, ...set }));
 
 export const plans: fc.Arbitrary<Plan[]> = fc.array(
   fc.record({
@@ -64,6 +77,7 @@ export const plans: fc.Arbitrary<Plan[]> = fc.array(
       selector: ([project]) => project,
       maxLength: 2,
     }),
+    changes: fc.oneof(fc.constant([]), fc.array(change, { maxLength: 3 })),
     isDeleted: fc.constantFrom(false, false, false, false, true),
   }),
   { minLength: 1, maxLength: 40, size: 'max' },
@@ -178,6 +192,7 @@ export async function build(
       if (!plan.isDeleted) members.set(image.id, new Map(plan.members));
     }
     if (plan.size !== null) await giveData(catalog, images, image.id, plan.size);
+    await images.update(admin, image.id, plan.changes);
     if (plan.isDeleted) {
       if (image.isProtected)
         await images.update(admin, image.id, [{ op: 'replace', name: 'protected', value: false }]);

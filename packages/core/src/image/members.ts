@@ -39,7 +39,7 @@ export interface ImageMembers {
 export function createMembers(context: ImageContext): ImageMembers {
   const { catalog } = context;
   return {
-    add: (actor, id, member) => addMember(context, actor, { id, member: checkMember(member) }),
+    add: async (actor, id, member) => addMember(context, actor, { id, member: checkMember(member) }),
     async list(actor, id) {
       const image = await visibleImage(catalog.db, actor, id);
       const what = `list members for image ${image.id}: Only shared images have members`;
