@@ -98,6 +98,13 @@ async function work({ session, bucket }: Clients, promised: Promised, round: num
   await Promise.allSettled([converting(), keeping(), putting(), uploading()]);
 }
 
+/** Wait until one more upload has been answered. */
+async function acknowledgement({ objects, uploaded }: Promised): Promise<void> {
+  const before = objects.size + uploaded.size;
+  for (let waited = 0; waited < 60_000 && objects.size + uploaded.size === before; waited += 5)
+    await sleep(5);
+}
+
 async function settled(session: Session, promised: Promised): Promise<void> {
   for (const [image, job] of promised.registered) {
     for (let waited = 0; ; waited += 50) {
@@ -162,8 +169,7 @@ test(`${kills} kills at random moments of registrations and uploads: nothing ack
     const working = work(await clients(server), promised, round);
     const began = performance.now();
     // Every other time not before something was acknowledged, however slow the machine is.
-    const before = promised.objects.size + promised.uploaded.size;
-    while (round % 2 === 0 && promised.objects.size + promised.uploaded.size === before) await sleep(5);
+    if (round % 2 === 0) await acknowledgement(promised);
     await sleep(randomInt(longestMs));
     const afterMs = Math.round(performance.now() - began);
     await server.kill();

@@ -37,4 +37,6 @@ export interface JobHandler {
    * @throws {DomainError} `lease-lost`
    */
   fail(attempt: Attempt, failure: JobFailure): Promise<void>;
+  /** Make ready what the first job would otherwise wait for (threads); called soon after the start. */
+  warmUp?(): Promise<void>;
 }

@@ -46,6 +46,8 @@ export interface RunnerEvent {
 export type RunnerSettings = Required<Omit<RunnerOptions, 'catalog' | 'handlers'>>;
 
 const hour = 3_600_000;
+/** Wait before warming up: requests of the first moment go first. */
+const warmUpMs = 250;
 
 /** Runs the jobs of a catalogue in this process. */
 export class Runner {
@@ -57,6 +59,7 @@ export class Runner {
   #unlisten: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #cleaner: NodeJS.Timeout | undefined;
+  #warmer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #again = false;
   #stopped = true;
@@ -96,6 +99,11 @@ export class Runner {
     this.#clean();
     this.#cleaner = setInterval(() => this.#clean(), hour);
     this.#cleaner.unref();
+    this.#warmer = setTimeout(() => {
+      // Whatever is wrong shows again when a job needs it.
+      for (const handler of this.#handlers.values()) handler.warmUp?.().catch(() => {});
+    }, warmUpMs);
+    this.#warmer.unref();
   }
 
   /**
@@ -106,6 +114,7 @@ export class Runner {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearInterval(this.#cleaner);
+    clearTimeout(this.#warmer);
     for (const end of this.#unlisten) end();
     await this.#looking;
     for (const { attempt } of this.#running.values()) attempt.abort(new DrainSignal());

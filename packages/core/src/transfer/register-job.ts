@@ -25,6 +25,8 @@ export function registerJob(deps: TransferDeps): JobHandler {
     version: registerVersion,
     run: (attempt) => run(deps, attempt),
     fail: (attempt, failure) => fail(deps, attempt, failure),
+    // Any file does: starting the thread that checks is what takes time.
+    warmUp: async () => void (await deps.engine.checkSource({ kind: 'file', path: process.execPath })),
   };
 }
 

@@ -40,11 +40,14 @@ export const actor: Actor = {
   auditId: 'audit',
 };
 
-/** All the rooms over a temporary folder, without a server. */
-export async function world(change: Partial<Pick<TransferDeps, 'engine' | 'settings'>> = {}) {
+/**
+ * All the rooms over a temporary folder, without a server.
+ * @param change collaborators in place of the usual ones; a catalogue that is given is migrated, and its giver's to close
+ */
+export async function world(change: Partial<Pick<TransferDeps, 'engine' | 'settings' | 'catalog'>> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'imageyard-transfer-'));
-  const catalog = openSqlite(join(folder, 'catalog.db'));
-  await migrate(catalog);
+  const catalog = change.catalog ?? openSqlite(join(folder, 'catalog.db'));
+  if (!change.catalog) await migrate(catalog);
   const store = await openFolderStore(join(folder, 'store'));
   const blobs = createBlobs({ catalog, store, createHashFollower });
   const buckets = createBuckets({ catalog, blobs, createHashFollower });
@@ -78,7 +81,7 @@ export async function world(change: Partial<Pick<TransferDeps, 'engine' | 'setti
     await buckets.close();
     await blobs.close();
     await closeThreads();
-    await catalog.close();
+    if (!change.catalog) await catalog.close();
     await rm(folder, { recursive: true, force: true });
   });
   return {
