@@ -127,6 +127,30 @@ describe('identity through the openstack client', { skip: missing ?? false }, ()
     assert.match(wrong.stderr, /The request you have made requires authentication\. \(HTTP 401\)/);
   });
 
+  test('a reader sees images and registers none; a revoked token is 401 on the next image call', async () => {
+    await openstack(['user', 'create', '--password', 'password of rita', 'rita']);
+    await openstack(['role', 'add', '--project', server.ready.project.name, '--user', 'rita', 'reader']);
+    const rita = { OS_USERNAME: 'rita', OS_PASSWORD: 'password of rita' };
+    const token = (await openstack(['token', 'issue', '-f', 'value', '-c', 'id'], rita)).trim();
+    const call = (method: string, path: string, body?: unknown): Promise<Response> =>
+      fetch(`${server.ready.api}${path}`, {
+        method,
+        headers: { 'x-auth-token': token },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    assert.equal((await call('GET', '/v2/images')).status, 200);
+    const id = '4ca46bf1-5c61-48ff-b4f3-0ad4e5e3ba86';
+    const register = await call('PUT', `/v1/cloudimages/${id}/upload`, { image_url: 'bucket:disk.qcow2' });
+    assert.equal(register.status, 403);
+    assert.equal(((await register.json()) as { error: { code: string } }).error.code, 'IMG.0026');
+    assert.equal((await call('POST', '/v2/images', { name: 'x' })).status, 403);
+    await openstack(['token', 'revoke', token]);
+    const refused = await call('GET', '/v2/images');
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers.get('www-authenticate'), `Keystone uri="${server.ready.identity}"`);
+    await openstack(['user', 'delete', 'rita']);
+  });
+
   test('accounts, tokens and keys survive a restart', async () => {
     const token = (await openstack(['token', 'issue', '-f', 'value', '-c', 'id'])).trim();
     const { folder, ready } = server;

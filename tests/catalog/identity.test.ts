@@ -55,6 +55,16 @@ forEachEngine('identity', (openCatalog) => {
     assert.equal(wrong.password, undefined);
   });
 
+  test('under another secret key passwords still log in, and access keys do not open', async () => {
+    const { catalog, first } = await world();
+    const passwords = createPasswords({ cost: { memoryKib: 64, passes: 1, lanes: 1 } });
+    const other = createIdentity({ catalog, secretKey: randomBytes(32), passwords });
+    const again = await other.bootstrap({ region: 'eu-de', password });
+    assert.deepEqual([again.key, again.password], [undefined, password]);
+    await other.login(byPassword('admin', password, { kind: 'default' }));
+    await assert.rejects(other.findAccessKey(first.key!.access), { kind: 'internal', message: /key file/ });
+  });
+
   test('without a given password the first one is random and long', async () => {
     const catalog = await openCatalog();
     const passwords = createPasswords({ cost: { memoryKib: 64, passes: 1, lanes: 1 } });
@@ -362,7 +372,9 @@ forEachEngine('identity', (openCatalog) => {
     const make = (origin: 'ec2' | 'credential') =>
       identity.accessKeys.create(admin, { userId: user.id, projectId: project.id, origin });
     const first = await make('credential');
-    await make('credential');
+    // Three at once: one gets the last place.
+    const race = await Promise.allSettled([1, 2, 3].map(() => make('credential')));
+    assert.equal(race.filter((outcome) => outcome.status === 'fulfilled').length, 1);
     await assert.rejects(make('credential'), { kind: 'quota-exceeded', message: /2/ });
     await make('ec2');
     await assert.rejects(make('ec2'), { kind: 'quota-exceeded', message: /3/ });

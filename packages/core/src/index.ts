@@ -4,7 +4,6 @@ export type * from './identity/types.ts';
 export { createIdentity } from './identity/identity.ts';
 export type { Identity, IdentityOptions } from './identity/identity.ts';
 export { roleSpellings } from './identity/roles.ts';
-export { randomPassword } from './identity/bootstrap.ts';
 export type { FirstStart, FirstStartFacts } from './identity/bootstrap.ts';
 export type { IdentitySettings } from './identity/context.ts';
 export { createPasswords } from './identity/passwords.ts';

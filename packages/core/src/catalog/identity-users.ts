@@ -45,6 +45,15 @@ export async function updateUser(
   await query.set(change).execute();
 }
 
+/** Hold the user's row until the transaction ends: who counts what he has next, waits. */
+export async function lockUser(tx: Tx, id: string): Promise<void> {
+  await tx
+    .updateTable('users')
+    .set((e) => ({ enabled: e.ref('enabled') }))
+    .where('id', '=', id)
+    .execute();
+}
+
 /** Tokens, grants and access keys go with the user. */
 export async function deleteUser(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('users').where('id', '=', id).execute();

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { deleteKey, findKey, insertKey, listKeys, updateKey } from '../catalog/identity-keys.ts';
 import { findProject } from '../catalog/identity-projects.ts';
-import { findUser } from '../catalog/identity-users.ts';
+import { findUser, lockUser } from '../catalog/identity-users.ts';
 import type { AccessKeyRow, UserRow } from '../catalog/tables/identity.ts';
 import { DomainError } from '../errors.ts';
 import type { Actor } from './actor.ts';
@@ -108,6 +108,7 @@ export function createAccessKeys({ catalog, secrets, settings, now }: IdentityCo
       await catalog.write(async (tx) => {
         if (key.projectId !== undefined)
           found(await findProject(tx, { id: key.projectId }), 'project', key.projectId);
+        await lockUser(tx, user.id);
         refuseTooMany(await listKeys(tx, { userId: user.id }), key.origin, settings);
         await insertKey(tx, row);
       });

@@ -16,7 +16,7 @@ export interface Actor {
   readonly auditId: string;
 }
 
-/** The columns of the role table (identity.md 6.3). */
+/** The columns of the role table. */
 export type Action =
   | 'ims-read'
   | 'ims-write'

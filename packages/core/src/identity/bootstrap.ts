@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { insertGrant } from '../catalog/identity-grants.ts';
 import { findUsableKey, insertKey } from '../catalog/identity-keys.ts';
+import type { UsableKey } from '../catalog/identity-keys.ts';
 import { findDomain, findProject, insertDomain, insertProject } from '../catalog/identity-projects.ts';
 import {
   findFirstStart,
@@ -10,10 +11,12 @@ import {
   insertUser,
 } from '../catalog/identity-users.ts';
 import type { FirstStartRow } from '../catalog/tables/identity.ts';
+import { DomainError } from '../errors.ts';
 import { newKey } from './access-keys.ts';
 import type { IdentityContext } from './context.ts';
 import { newId } from './records.ts';
 import { builtinRoleByName, builtinRoles, foldName } from './roles.ts';
+import type { SecretBox } from './secret-box.ts';
 import { newUserRow } from './users.ts';
 
 export interface FirstStart {
@@ -40,14 +43,14 @@ export interface FirstStartFacts {
   readonly user: { readonly id: string; readonly name: string } | undefined;
   /** Undefined once it was changed, or when this is a later start and none was given. */
   readonly password: string | undefined;
-  /** Undefined once it was deleted or made inactive. */
+  /** Undefined once it was deleted or made inactive, or when the secret key is no longer the one it was sealed under. */
   readonly key: { readonly access: string; readonly secret: string } | undefined;
   /** True at the very first start. */
   readonly made: boolean;
 }
 
 /** 24 characters of `A-Za-z0-9_-`: 144 bits. */
-export function randomPassword(): string {
+function randomPassword(): string {
   return randomBytes(18).toString('base64url');
 }
 
@@ -134,7 +137,17 @@ async function report(
     project: project && { id: project.id, name: project.name },
     user: user && { id: user.id, name: user.name },
     password: isHis ? password : undefined,
-    key: key && { access: key.access, secret: secrets.open(key.secret_sealed, key.access) },
+    key: key && opened(secrets, key),
     made,
   };
+}
+
+/** A lost secret key costs the access keys, not the installation: passwords still log in. */
+function opened(secrets: SecretBox, key: UsableKey): FirstStartFacts['key'] {
+  try {
+    return { access: key.access, secret: secrets.open(key.secret_sealed, key.access) };
+  } catch (error) {
+    if (error instanceof DomainError && error.kind === 'internal') return undefined;
+    throw error;
+  }
 }

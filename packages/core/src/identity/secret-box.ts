@@ -41,7 +41,7 @@ export function createSecretBox(key: Uint8Array): SecretBox {
       } catch (cause) {
         throw new DomainError(
           'internal',
-          `the secret of access key ${name} does not open: it was altered, or sealed under another secret key`,
+          `the secret of access key ${name} does not open: it was altered, or sealed under another secret key; bring back the key file that belongs to this database`,
           { access: name },
           { cause },
         );
