@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { sql } from 'kysely';
 import type { Catalog, ImageListQuery, Images } from '@imageyard/core';
 import { forEachEngine } from './engines.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createImages, glanceImageSettings } from '@imageyard/core';
 import type {
   Catalog,

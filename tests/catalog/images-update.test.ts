@@ -134,8 +134,8 @@ forEachEngine('changes to images', (openCatalog) => {
         properties: { hw_firmware_type: 'uefi' },
       });
     });
-    const before = await images.get(owner, made.id);
-    assert.ok(before.platformProperties.includes('hw_firmware_type'));
+    const untouched = await images.get(owner, made.id);
+    assert.ok(untouched.platformProperties.includes('hw_firmware_type'));
     const after = await images.update(owner, made.id, [set('hw_firmware_type', 'bios')]);
     assert.ok(!after.platformProperties.includes('hw_firmware_type'));
   });

@@ -4,7 +4,7 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const run = promisify(execFile);
 
@@ -25,6 +25,8 @@ export interface Cluster {
 export interface ClusterOptions {
   /** Flush to disk as in production; only tests that kill the server need it. Default false. */
   readonly fsync?: boolean;
+  /** More settings of the server, each `name=value`. */
+  readonly settings?: readonly string[];
 }
 
 /** Where PostgreSQL's programs are, or why they can't be used. */
@@ -65,6 +67,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
   const settings = ['listen_addresses=', `unix_socket_directories=${folder}`, 'max_connections=200'];
   if (!options.fsync) settings.push('fsync=off', 'full_page_writes=off', 'synchronous_commit=off');
+  settings.push(...(options.settings ?? []));
   const server = [join(found.bin, 'postgres'), '-D', data, ...settings.flatMap((text) => ['-c', text])];
   const script = '"$@" >"$0/log" 2>&1 & p=$!; echo $p; cat >/dev/null; kill -QUIT $p; wait $p; rm -rf "$0"';
   const shell = spawn('/bin/sh', ['-c', script, folder, ...server], {
@@ -98,7 +101,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 async function untilAnswers(url: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
-    const client = new pg.Client({ connectionString: url });
+    const client = new Client({ connectionString: url });
     try {
       await client.connect();
       await client.end();
@@ -131,7 +134,7 @@ let databases = 0;
 export async function freshDatabase(template?: string): Promise<{ url: string; name: string }> {
   const cluster = await sharedCluster();
   const name = `test_${process.pid}_${++databases}`;
-  const client = new pg.Client({ connectionString: cluster.url('postgres') });
+  const client = new Client({ connectionString: cluster.url('postgres') });
   await client.connect();
   try {
     await client.query(`create database ${name}${template ? ` template ${template}` : ''}`);
