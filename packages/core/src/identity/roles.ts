@@ -48,10 +48,6 @@ export function builtinRoleByName(name: string): BuiltinRole | undefined {
   return bySpelling.get(foldName(name));
 }
 
-export function builtinRoleById(id: string): BuiltinRole | undefined {
-  return byId.get(id);
-}
-
 /** Every spelling of a role, its own name first. */
 export function roleSpellings(name: string): readonly string[] {
   const builtin = builtinRoleByName(name);

@@ -16,7 +16,7 @@ function hashOf(token: string): string {
 }
 
 /** 16 random bytes that name a credential in logs. */
-export function newAuditId(): string {
+function newAuditId(): string {
   return randomBytes(16).toString('base64url');
 }
 

@@ -61,7 +61,7 @@ const mostPasswordBytes = 4096;
 const leastPasswordCharacters = 8;
 
 /** @throws {DomainError} `password-unfit` with the rule that is broken */
-export function checkPassword(password: string, userName: string): void {
+function checkPassword(password: string, userName: string): void {
   const broken =
     Buffer.byteLength(password) > mostPasswordBytes
       ? `at most ${mostPasswordBytes} bytes`
@@ -197,7 +197,7 @@ export async function newUserRow(
 }
 
 /** Somebody must always be able to administrate. @throws {DomainError} `identity-protected` */
-export async function refuseLastAdministrator(tx: Tx, userId: string): Promise<void> {
+async function refuseLastAdministrator(tx: Tx, userId: string): Promise<void> {
   const grants = await listGrants(tx, { userId, roleId: adminRoleId });
   if (grants.length === 0) return;
   await lockRole(tx, adminRoleId); // two administrators that remove each other at once: one waits

@@ -37,7 +37,7 @@ export interface SignedRequest {
   readonly payload: string | 'none';
 }
 
-export const algorithm = 'SDK-HMAC-SHA256';
+const algorithm = 'SDK-HMAC-SHA256';
 export const emptySha256 = sha256('');
 
 /** @returns undefined when the header is not a well-formed SDK-HMAC-SHA256 authorization */
