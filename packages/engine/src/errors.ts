@@ -66,19 +66,33 @@ export function diskMessage(where: DiskErrorWhere, fact: string, wayOut?: string
   return `${format}${fact}${place ? ` (${place})` : ''}${wayOut ? `; ${wayOut}` : ''}`;
 }
 
+/** What to do about a file that ends too early, whatever its format. */
+export const cutShort = 'the upload was probably cut short; upload it again and compare checksums';
+
+/** What people can do where the thrower has nothing better to say. */
+export const usualWayOut: Readonly<Record<DiskErrorKind, string>> = {
+  'disk-empty': 'upload it again',
+  'disk-truncated': cutShort,
+  'disk-corrupt': 'check and repair it with the program that wrote it',
+  'disk-unsupported': 'convert it to qcow2 or raw with the program that made it',
+  'disk-unsafe': 'make it one file that refers to no other',
+  'disk-encrypted': 'decrypt it before the upload',
+  'disk-ambiguous': 'convert it with the program that made it, or state the format',
+  'disk-mismatch': 'state the format that the content shows',
+  'disk-too-large': 'shrink the disk, or ask the operator',
+  'disk-changed': 'try again once nobody changes it',
+};
+
 /** A `DiskError` whose message is put together from its parts. */
 export function diskError(
   kind: DiskErrorKind,
   where: DiskErrorWhere,
   fact: string,
-  wayOut?: string,
+  wayOut: string = usualWayOut[kind],
   options?: { cause?: unknown; evidence?: Evidence },
 ): DiskError {
   return new DiskError(kind, diskMessage(where, fact, wayOut), where, options);
 }
-
-/** What to do about a file that ends too early, whatever its format. */
-export const cutShort = 'the upload was probably cut short; upload it again and compare checksums';
 
 /** A structure or unit that needs bytes behind the end of the file. */
 export function pastEnd(where: DiskErrorWhere, what: string, end: number, fileSize: number): DiskError {

@@ -122,7 +122,8 @@ test('fields: an error names format, field, byte of the file and what to do', ()
   assert.throws(() => fields.u64(8, 'log_offset'), {
     kind: 'disk-corrupt',
     where: { format: 'vhdx', field: 'log_offset', offset: 65_544 },
-    message: 'vhdx: 0xffffffffffffffff is no possible size or offset (log_offset at byte 65544)',
+    message:
+      'vhdx: 0xffffffffffffffff is no possible size or offset (log_offset at byte 65544); check and repair it with the program that wrote it',
   });
   assert.throws(() => fields.slice(10, 7), RangeError);
   assert.throws(() => fields.u32(13), RangeError);

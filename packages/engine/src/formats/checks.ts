@@ -1,5 +1,5 @@
 import type { DiskFacts, Finding } from '../disk/disk.ts';
-import { DiskError, diskMessage, type DiskErrorKind } from '../errors.ts';
+import { DiskError, diskMessage, usualWayOut, type DiskErrorKind } from '../errors.ts';
 
 /** Where a finding was made, and with what value. */
 export interface FindingWhere {
@@ -28,7 +28,13 @@ export class Checks {
     this.findings.push({ check, level: 'noted', message: this.#message(where, fact, wayOut), ...where });
   }
 
-  refused(check: string, kind: DiskErrorKind, fact: string, where: FindingWhere = {}, wayOut?: string): void {
+  refused(
+    check: string,
+    kind: DiskErrorKind,
+    fact: string,
+    where: FindingWhere = {},
+    wayOut: string = usualWayOut[kind],
+  ): void {
     const message = this.#message(where, fact, wayOut);
     this.findings.push({ check, level: 'refused', kind, message, ...where });
   }

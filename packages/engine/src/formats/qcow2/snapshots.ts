@@ -9,8 +9,9 @@ import type { Qcow2Header } from './header.ts';
 
 const ENTRY_BYTES = 40;
 const MOST_EXTRA_BYTES = 1024;
-/** Names beyond these are counted, not read. */
+/** Names beyond these, or further into the table than this, are counted, not read. */
 const SHOWN = 100;
+const READ_BYTES = 1024 * 1024;
 
 /**
  * Names of the internal snapshots, escaped, the first hundred; what the snapshots hold is never read.
@@ -32,7 +33,7 @@ export async function readSnapshotNames(cache: PageCache, header: Qcow2Header): 
   requireInside(cache, { name: 'snapshot table', offset, length: count * ENTRY_BYTES }, where);
   const names: string[] = [];
   let at = offset;
-  for (let index = 0; index < Math.min(count, SHOWN); index++) {
+  for (let index = 0; index < Math.min(count, SHOWN) && at - offset < READ_BYTES; index++) {
     requireInside(cache, { name: 'snapshot table', offset: at, length: ENTRY_BYTES }, where);
     const entry = new Fields(await readBytes(cache, at, ENTRY_BYTES), {
       format: 'qcow2',
