@@ -4,6 +4,10 @@ import type { Descriptor, ExtentLine } from './descriptor.ts';
 
 const EXPORT = 'export it as OVA, or vmkfstools -i or qemu-img convert it to streamOptimized';
 
+/** Said of a sparse file without a descriptor, or with an empty one. */
+export const SPLIT_PART = 'one part of a split disk: its descriptor is elsewhere';
+export const WHOLE_DISK = 'qemu-img convert the whole disk to streamOptimized';
+
 /** Kinds of disk that are one file. */
 export const singleFileTypes = new Set(['monolithicsparse', 'streamoptimized']);
 
@@ -50,6 +54,10 @@ export function checkReferences(descriptor: Descriptor, checks: Checks): void {
 
 /** The descriptor inside a sparse file: one extent, which is the file itself (H20). */
 export function checkEmbedded(descriptor: Descriptor, capacity: number, checks: Checks): void {
+  if (descriptor.values.size === 0 && descriptor.extents.length === 0) {
+    checks.refused('descriptor', 'disk-unsafe', SPLIT_PART, { field, offset: descriptor.at }, WHOLE_DISK);
+    return;
+  }
   checkReferences(descriptor, checks);
   const type = descriptor.values.get('createtype');
   if (!type) {

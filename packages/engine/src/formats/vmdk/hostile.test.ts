@@ -110,6 +110,11 @@ const headerRecipes: readonly Recipe[] = [
 
 const descriptorRecipes: readonly Recipe[] = [
   {
+    title: 'one part of a split disk, whose descriptor is empty as qemu writes it, is refused',
+    shape: { descriptor: '' },
+    expect: { kind: 'disk-unsafe', field: 'descriptor', offset: 512, message: /split/ },
+  },
+  {
     title: 'H30: a header and an extent line of different sizes are ambiguous',
     shape: extents('RW 47104 SPARSE "disk.vmdk"'),
     expect: {

@@ -147,6 +147,14 @@ test('vmdk H15: bytes behind the last grain are noted by the scan', async () => 
   assert.equal(scan.canonical, false);
 });
 
+test('vmdk stream: what qemu leaves free behind the last packed grain is no trailing data', async () => {
+  const { file, places } = buildSparse({ createType: 'streamOptimized' }, true);
+  await file.truncate(places.at(-1)! + GRAIN);
+  assert.equal((await scanDisk(await vmdk.open(file, 'deny'))).canonical, true);
+  const longer = await vmdk.open(file.put(file.size, new Uint8Array(512)), 'deny');
+  assert.equal((await scanDisk(longer)).trailingBytes, 512);
+});
+
 test('vmdk: the last grain may end with the disk', async () => {
   // 47 105 sectors end one sector into grain 368.
   const { file, places } = buildSparse({ grains: [[368, 9]] });

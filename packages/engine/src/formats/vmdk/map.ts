@@ -51,6 +51,7 @@ export async function* grainExtents(map: GrainMap, from: number, onTable: OnTabl
   const holes = new Holes(map.file);
   const copyHoles = new Holes(map.file); // its tables lie elsewhere; one memory would flip between them
   const count = Math.ceil(virtualSize / span);
+  let last = 0; // place of the packed grain that lies furthest behind
   let skipped = (unitStart % span) / grainBytes; // entries of the first table before `from`
   for (let index = Math.floor(unitStart / span); index < count;) {
     const step = Math.min(DIRECTORY_STEP - (index % DIRECTORY_STEP), count - index);
@@ -81,9 +82,17 @@ export async function* grainExtents(map: GrainMap, from: number, onTable: OnTabl
       }
       if (!table.bytes) {
         for (const extent of runs.hole(span - skipped * grainBytes)) yield extent;
-      } else if (map.isCompressed) yield* packedExtents(map, table, skipped, runs);
+      } else if (map.isCompressed) last = yield* packedExtents(map, { table, first: skipped, last }, runs);
       else yield* plainExtents(map, table, skipped, runs, onTable);
     }
+  }
+  // qemu ends a stream a whole grain behind the start of its last one, however well that packed.
+  if (last > 0) {
+    onTable?.({
+      name: 'room of the last grain',
+      offset: Math.min(last + grainBytes, map.file.size),
+      length: 0,
+    });
   }
   for (const extent of runs.flush()) yield extent;
 }
@@ -156,25 +165,29 @@ function* plainExtents(
   }
 }
 
+/** @returns the place of the grain that lies furthest behind, of this table and those before it */
 async function* packedExtents(
   map: GrainMap,
-  table: Table,
-  first: number,
+  from: { readonly table: Table; readonly first: number; readonly last: number },
   runs: ExtentRuns,
-): AsyncGenerator<Extent> {
+): AsyncGenerator<Extent, number> {
+  const { table } = from;
   const { grainBytes, hasZeroedGrains } = map;
   const entries = entriesOf(map, table);
-  for (let i = first; i < entries; i++) {
+  let last = from.last;
+  for (let i = from.first; i < entries; i++) {
     const entry = u32le(table.bytes!, 4 * i);
     let found: readonly Extent[];
     if (entry === 0) found = runs.hole(grainBytes);
     else if (entry === ZEROED && hasZeroedGrains) found = runs.zero(grainBytes);
     else {
       const guestOffset = (table.firstGrain + i) * grainBytes;
+      last = Math.max(last, entry * SECTOR);
       found = runs.packed(await packedGrain(map, entry * SECTOR, guestOffset, entryAt(table, i)));
     }
     for (const extent of found) yield extent;
   }
+  return last;
 }
 
 /** @see `Disk.entryOf` */

@@ -2,6 +2,7 @@ import { isPowerOfTwo } from '../../bytes/align.ts';
 import { cutShort } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import type { Checks } from '../checks.ts';
+import { SPLIT_PART, WHOLE_DISK } from './descriptor-safety.ts';
 import { flags, hasFlag, hasNewlines, headerAt, SECTOR, type SparseHeader } from './header.ts';
 
 /** Version, damage in transfer, features: can this header be read at all? */
@@ -83,14 +84,7 @@ export function checkDescriptorPlace(
   const where = { field: 'descriptor_offset', offset: headerAt.descriptorOffset, value: descriptorOffset };
   const size = { field: 'descriptor_size', offset: headerAt.descriptorSize, value: descriptorSectors };
   if (descriptorOffset === 0 || descriptorSectors === 0) {
-    const wayOut = 'qemu-img convert the whole disk to streamOptimized';
-    checks.refused(
-      'descriptor',
-      'disk-unsafe',
-      'one part of a split disk: its descriptor is elsewhere',
-      where,
-      wayOut,
-    );
+    checks.refused('descriptor', 'disk-unsafe', SPLIT_PART, where, WHOLE_DISK);
   } else if (descriptorSectors > limits.descriptorBytes / SECTOR) {
     const fact = `a descriptor of ${descriptorSectors} sectors, the limit is ${limits.descriptorBytes} bytes`;
     checks.refused('descriptor', 'disk-too-large', fact, size);
