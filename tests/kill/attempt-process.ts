@@ -2,7 +2,9 @@
  * One registration in a process of its own, that kills itself at the n-th durable step: before or
  * after a commit, a mark, a sync, a rename or a removal. Prints what became of it as JSON.
  *
- *     node attempt-process.ts DATA IMAGE_ID FORMAT STEP   (STEP 0: never)
+ *     node attempt-process.ts DATA IMAGE_ID FORMAT STEP
+ *
+ * STEP 0: never; `mark`: as soon as the first mark is kept in store and catalogue.
  */
 import { join } from 'node:path';
 import type { Actor, BlobStore, BlobWriter, Catalog } from '@imageyard/core';
@@ -23,13 +25,18 @@ const [data = '', imageId = '', format = '', step = '0'] = process.argv.slice(2)
 const killAt = Number(step);
 let steps = 0;
 let counting = false;
+let markKept = false;
+let resumedAt = 0;
 
 function boundary(): void {
   if (!counting) return;
   steps += 1;
-  if (steps !== killAt) return;
+  if (steps === killAt) die();
+}
+
+function die(): never {
   process.kill(process.pid, 'SIGKILL');
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // until the signal is there
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // until the signal is there
 }
 
 async function durable<T>(work: () => Promise<T>): Promise<T> {
@@ -40,7 +47,12 @@ async function durable<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function killing(catalog: Catalog): Catalog {
-  return { ...catalog, write: (work) => durable(() => catalog.write(work)) };
+  const write = async <T>(work: Parameters<typeof catalog.write<T>>[0]): Promise<T> => {
+    const result = await durable(() => catalog.write(work));
+    if (markKept && step === 'mark') die();
+    return result;
+  };
+  return { ...catalog, write };
 }
 
 function killingStore(store: BlobStore): BlobStore {
@@ -51,7 +63,11 @@ function killingStore(store: BlobStore): BlobStore {
     list: (after, limit) => store.list(after, limit),
     freeBytes: () => store.freeBytes(),
     delete: (id) => durable(() => store.delete(id)),
-    create: async (id, options) => killingWriter(await durable(() => store.create(id, options))),
+    create: async (id, options) => {
+      const writer = await durable(() => store.create(id, options));
+      if (options?.resume) resumedAt = writer.mark.size;
+      return killingWriter(writer);
+    },
   };
 }
 
@@ -62,7 +78,10 @@ function killingWriter(writer: BlobWriter): BlobWriter {
     path: writer.path,
     write: (offset, bytes) => writer.write(offset, bytes),
     sync: () => durable(() => writer.sync()),
-    save: (size, note) => durable(() => writer.save(size, note)),
+    save: async (size, note) => {
+      await durable(() => writer.save(size, note));
+      markKept = true;
+    },
     publish: (size) => durable(() => writer.publish(size)),
     abandon: () => writer.abandon(),
     close: () => writer.close(),
@@ -118,4 +137,4 @@ await buckets.close();
 await blobs.close();
 await closeThreads();
 await plain.close();
-console.log(JSON.stringify({ status: image.status, hash: image.hashValue, steps, job }));
+console.log(JSON.stringify({ status: image.status, hash: image.hashValue, steps, resumedAt, job }));
