@@ -3,8 +3,7 @@ import type { ImsContext } from './context.ts';
 import { ImsError } from './errors.ts';
 import { parseImageUrl } from './image-url.ts';
 import { jsonBody } from './json.ts';
-
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+import { isUuid } from './uuid.ts';
 
 /**
  * PUT /v1/cloudimages/{image_id}/upload: register a bucket object as the image's data.
@@ -17,7 +16,7 @@ export async function registerImage(
 ): Promise<{ job_id: string }> {
   const imageUrl = imageUrlOf(await jsonBody(request, reply));
   const { image_id: id } = request.params;
-  if (!uuid.test(id)) throw new ImsError('IMG.0066');
+  if (!isUuid(id)) throw new ImsError('IMG.0066');
   const job = await core.transfer.register(request.actor, id.toLowerCase(), () => parseImageUrl(imageUrl));
   return { job_id: job.id };
 }
