@@ -62,7 +62,21 @@ module.exports = {
       'dialects-stand-apart',
       '^packages/server/src/dialects/([^/]+)/',
       '^packages/server/src/dialects/(?!$1/)',
-      'one dialect never uses another; what they share is http/, auth/ or errors/',
+      'what dialects share is http/, auth/ or errors/',
+      `(^packages/server/src/dialects/(ims|glance)/|${tests})`,
+    ),
+    rule(
+      'ims-shows-glance-images',
+      '^packages/server/src/dialects/ims/',
+      '^packages/server/src/dialects/(?!ims/|glance/)',
+      'one image object in both APIs: IMS uses the view and list query of Glance, and nothing else',
+      tests,
+    ),
+    rule(
+      'glance-root-names-identity',
+      '^packages/server/src/dialects/glance/',
+      '^packages/server/src/dialects/(?!glance/|keystone/discovery)',
+      'the root document of the image host has an entry of the identity service',
       tests,
     ),
     rule(

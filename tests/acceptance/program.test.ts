@@ -167,7 +167,7 @@ test('inspect and convert work without a server', async () => {
   assert.equal((await imageyard(['convert', target, target, '--to', 'raw'])).code, 1);
 });
 
-test('a restart keeps everything, credentials and tokens too; after a change the password is null', async () => {
+test('a restart keeps everything, credentials and tokens too; after a change the password is null', async (t) => {
   const first = await startServer();
   const token = (await login(first.ready)).headers.get('x-subject-token')!;
   await imageyard(['push', sample, '--ready-file', first.readyFile]);
@@ -194,14 +194,16 @@ test('a restart keeps everything, credentials and tokens too; after a change the
   assert.equal(changed.status, 204);
   await second.kill();
 
-  await using third = await startServer({ folder: first.folder });
+  const third = await startServer({ folder: first.folder });
+  t.after(() => third[Symbol.asyncDispose]());
   assert.equal(third.ready.password, null);
   assert.equal(third.ready.secretKey, first.ready.secretKey);
   assert.equal((await login(third.ready, 'another-password-1')).status, 201);
 });
 
-test('IMAGEYARD_ADMIN_PASSWORD is the first password', async () => {
-  await using own = await startServer({ env: { IMAGEYARD_ADMIN_PASSWORD: 'chosen-by-the-operator' } });
+test('IMAGEYARD_ADMIN_PASSWORD is the first password', async (t) => {
+  const own = await startServer({ env: { IMAGEYARD_ADMIN_PASSWORD: 'chosen-by-the-operator' } });
+  t.after(() => own[Symbol.asyncDispose]());
   assert.equal(own.ready.password, 'chosen-by-the-operator');
   assert.equal((await login(own.ready)).status, 201);
 });
