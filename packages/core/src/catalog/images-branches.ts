@@ -45,7 +45,8 @@ export function branchSelect(query: BranchQuery): RawBuilder<unknown> {
   const predicates = [...source.predicates, ...restriction(branch), ...conditions.predicates];
   if (conditions.ids) predicates.push(sql`i.id in (${sql.join(conditions.ids)})`);
   if (conditions.owners) predicates.push(sql`i.owner in (${sql.join(conditions.owners)})`);
-  for (const group of conditions.groups) if (group !== driver) predicates.push(hasFacet(query.engine, group));
+  for (const group of conditions.groups)
+    if (group !== driver) predicates.push(hasFacet(query.engine, source, group));
   if (cursor) predicates.push(behind(sort, cursor, source.column));
   const keys = sort.map(({ key }) => sql`${source.column(key)} as ${sql.ref(key)}`);
   const order = sort.map(({ key, direction }) => sql`${source.column(key)} ${sql.raw(direction)}`);
@@ -61,6 +62,8 @@ interface Source {
   readonly predicates: readonly Predicate[];
   /** The column of a sort key, in the table that is read in its order. */
   column(key: ImageSortKey): RawBuilder<unknown>;
+  /** Under which scope SQLite looks whether an image has a facet, before it reads the image's row. */
+  readonly scope: RawBuilder<unknown>;
 }
 
 const imageColumn = (key: ImageSortKey): RawBuilder<unknown> => sql.ref(`i.${key}`);
@@ -83,9 +86,15 @@ function sourceOf(query: BranchQuery): Source {
         sql`i.owner <> ${branch.member}`,
       ],
       column: (key) => ordered(key, { created_at: 'm.image_created_at', id: 'm.image_id' }),
+      scope: sql.lit(sharedScopes.all),
     };
   }
-  return { from: sql`images as i${pinnedIndex(query)}`, predicates: [place(branch)], column: imageColumn };
+  return {
+    from: sql`images as i${pinnedIndex(query)}`,
+    predicates: [place(branch)],
+    column: imageColumn,
+    scope: sql`${facetScope(branch)}`,
+  };
 }
 
 /** SQLite: the images that have one of the driver's facets, in order of time. */
@@ -98,6 +107,7 @@ function facetSource({ branch }: BranchQuery, driver: readonly Facet[]): Source 
       sql`i.id = f.image_id`,
     ],
     column: (key) => ordered(key, { created_at: 'f.created_at', id: 'f.image_id' }),
+    scope: sql.ref('f.scope'),
   };
 }
 
@@ -120,10 +130,10 @@ function place(branch: Exclude<ImageBranch, { kind: 'members' }>): Predicate {
   }
 }
 
-/** What of its images a branch leaves out. */
+/** What of its images a branch leaves out; the rarer visibilities are looked up as facets. */
 function restriction(branch: ImageBranch): Predicate[] {
   const found: Predicate[] = [];
-  if ('visibility' in branch && branch.visibility) found.push(sql`i.visibility = ${branch.visibility}`);
+  if ('visibility' in branch && branch.visibility === 'private') found.push(sql`i.visibility = 'private'`);
   const except = 'except' in branch ? branch.except : undefined;
   if (except && 'owner' in except) found.push(sql`i.owner <> ${except.owner}`);
   if (except && 'communityBut' in except) {
@@ -148,13 +158,13 @@ function pinnedIndex({ engine, branch, sort, conditions }: BranchQuery): RawBuil
   return sql` indexed by ${sql.ref(isByKey ? `images_${branch.kind}_${key}` : `images_${branch.kind}`)}`;
 }
 
-function hasFacet(engine: Engine, group: readonly Facet[]): Predicate {
+function hasFacet(engine: Engine, { scope, column }: Source, group: readonly Facet[]): Predicate {
   if (engine === 'postgresql') {
     const facets = sql`${[...group]}::text[]`;
     return group.length === 1 ? sql`i.facets @> ${facets}` : sql`i.facets && ${facets}`;
   }
-  return sql`exists (select 1 from image_facets as p where p.scope = i.owner
-    and p.facet in (${sql.join(group)}) and p.created_at = i.created_at and p.image_id = i.id)`;
+  return sql`exists (select 1 from image_facets as p where p.scope = ${scope}
+    and p.facet in (${sql.join(group)}) and p.created_at = ${column('created_at')} and p.image_id = ${column('id')})`;
 }
 
 /** Strictly after the cursor in the order of `sort`. */

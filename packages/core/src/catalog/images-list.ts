@@ -3,7 +3,7 @@ import type { RawBuilder, Selectable } from 'kysely';
 import type { ImageBranch } from '../image/branches.ts';
 import type { ImageSort } from '../image/list-query.ts';
 import type { Catalog } from './database.ts';
-import { deletedFacet } from './facets.ts';
+import { columnFacet, deletedFacet } from './facets.ts';
 import type { Facet } from './facets.ts';
 import { branchSelect, facetScope } from './images-branches.ts';
 import type { Cursor } from './images-branches.ts';
@@ -22,7 +22,7 @@ export interface ImagePage {
 }
 
 /** Up to so many rows of a facet are read and put in order without a thought. */
-const fewRows = 1000;
+const fewRows = 500;
 
 /**
  * One page of images: the first rows of each branch, each by an index in the page's order, then the
@@ -43,7 +43,7 @@ export async function imagesQuery(
 ): Promise<RawBuilder<Omit<Selectable<ImageRow>, 'facets'>> | undefined> {
   const selects: RawBuilder<unknown>[] = [];
   for (const branch of page.branches) {
-    const conditions = branch.kind === 'deleted' ? ofDeleted(page.conditions) : page.conditions;
+    const conditions = conditionsOf(branch, page.conditions);
     const driver = await chooseDriver(catalog, branch, { ...page, conditions });
     if (driver === 'none') continue;
     selects.push(branchSelect({ ...page, engine: catalog.engine, branch, conditions, driver }));
@@ -58,8 +58,13 @@ export async function imagesQuery(
     cross join images as r where r.id = k.id order by ${order('k.')}`;
 }
 
-function ofDeleted(conditions: Conditions): Conditions {
-  return { ...conditions, groups: conditions.groups.map((group) => group.map(deletedFacet)) };
+/** A branch's own conditions with the page's. */
+function conditionsOf(branch: ImageBranch, conditions: Conditions): Conditions {
+  if (branch.kind === 'deleted')
+    return { ...conditions, groups: conditions.groups.map((group) => group.map(deletedFacet)) };
+  const visibility = 'visibility' in branch ? branch.visibility : undefined;
+  const facet = visibility && columnFacet('visibility', visibility);
+  return facet ? { ...conditions, groups: [...conditions.groups, [facet]] } : conditions;
 }
 
 /**

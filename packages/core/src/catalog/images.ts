@@ -179,8 +179,9 @@ export function toImage(row: StoredRow): StoredImage {
     updatedAt: row.updated_at,
     activeAt: row.active_at,
     deletedAt: row.deleted_at,
-    tags: JSON.parse(row.tags) as string[],
+    tags: row.tags === '[]' ? [] : (JSON.parse(row.tags) as string[]),
     properties: JSON.parse(row.properties) as Record<string, string>,
-    platformProperties: JSON.parse(row.platform_properties) as string[],
+    platformProperties:
+      row.platform_properties === '[]' ? [] : (JSON.parse(row.platform_properties) as string[]),
   };
 }
