@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { openChecked, scanDisk } from '@imageyard/engine';
+import { openFile } from '../../packages/engine/src/node/index.ts';
 import { buildStream } from '../../packages/engine/src/formats/vmdk/testing.ts';
 import { fileOf, guestSha256Of, mergedMap, ourMap, writeOut } from './ours.ts';
 import {
@@ -97,7 +98,6 @@ test(
     const path = folder.file('large.vmdk');
     await qemuImg('create', '-q', '-f', 'vmdk', path, '8T');
     await qemuIo(path, `write -q -P 0x33 ${6 * TiB} 64k`);
-    const { openFile } = await import('../../packages/engine/src/node/files.ts');
     const file = await openFile(path);
     try {
       const disk = await openChecked(file);
