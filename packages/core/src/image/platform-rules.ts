@@ -67,7 +67,10 @@ export function checkPlatformAttributes(
     Object.hasOwn(properties, name) && properties[name] !== '' && properties[name] !== 'false';
   for (const [name, ...others] of excluded) {
     const other = isSet(name) ? others.find(isSet) : undefined;
-    if (other) invalid(name, `'${name}' can't be set together with '${other}'; remove one of them.`);
+    if (other) {
+      const message = `'${name}' can't be set together with '${other}'; remove one of them.`;
+      throw new DomainError('value-invalid', message, { attribute: name, excludes: other });
+    }
   }
   const maxRamMb = Object.hasOwn(properties, 'max_ram') ? Number(properties['max_ram']) : 0;
   if (maxRamMb > 0 && maxRamMb < minRamMb)

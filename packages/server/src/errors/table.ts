@@ -104,8 +104,26 @@ const quotaRows: Readonly<Record<string, ErrorRow>> = {
   members: { ims: 'IMG.0088', glance: 413, s3: null },
 };
 
-/** The row of any kind. @param facts of the error: `resource` names the quota that is used up */
+/** One kind, several IMS codes: which attribute has a value that can't be. */
+const valueCodes: Readonly<Record<string, string>> = {
+  name: 'IMG.0003',
+  __description: 'IMG.0054',
+  tags: 'IMG.0115',
+  min_disk: 'IMG.0055',
+  min_ram: 'IMG.0055',
+  max_ram: 'IMG.0055',
+};
+
+/**
+ * The row of any kind.
+ * @param facts of the error: `resource` names the quota that is used up, `attribute` whose value is
+ *   wrong, `excludes` what it can't stand beside
+ */
 export function errorRow(kind: ErrorKind, facts: Readonly<Record<string, unknown>> = {}): ErrorRow {
+  if (kind === 'value-invalid' && facts['attribute'] !== undefined) {
+    const code = facts['excludes'] === undefined ? valueCodes[String(facts['attribute'])] : 'IMG.0035';
+    return { ...errorTable[kind], ims: code ?? errorTable[kind].ims };
+  }
   if (kind === 'quota-exceeded') return quotaRows[String(facts['resource'])] ?? errorTable[kind];
   return errorTable[kind];
 }
