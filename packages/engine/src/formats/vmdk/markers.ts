@@ -1,4 +1,3 @@
-import type { PageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
 import { roundDown, roundUp } from '../../bytes/align.ts';
 import { u32le, u64le } from '../../bytes/integers.ts';
@@ -26,8 +25,12 @@ export interface PackedGrain {
   readonly codec: Codec;
 }
 
+/**
+ * Markers are read straight from the file: they lie between the grains, and pages around them
+ * would be the whole file once more.
+ */
 interface MarkedFile {
-  readonly tables: PageCache;
+  readonly file: RandomAccess;
   readonly grainBytes: number;
 }
 
@@ -42,11 +45,12 @@ export async function packedGrain(
   guestOffset: number,
   entry: { field: string; offset: number },
 ): Promise<PackedGrain> {
-  const { size } = map.tables;
+  const { size } = map.file;
   if (place + GRAIN_MARKER_BYTES > size) {
     throw pastEnd({ format: 'vmdk', ...entry }, 'a grain marker', place + GRAIN_MARKER_BYTES, size);
   }
-  const marker = await map.tables.view(place, GRAIN_MARKER_BYTES);
+  const marker = new Uint8Array(GRAIN_MARKER_BYTES);
+  await map.file.read(place, marker);
   const sector = u64le(marker, 0);
   if (sector !== guestOffset / SECTOR) {
     const where = { field: 'marker_lba', offset: place, value: sector ?? 'above 2^53' };
@@ -63,8 +67,8 @@ function packedAt(map: MarkedFile, place: number, length: number): PackedGrain {
     throw corrupt({ ...where, limit }, `a grain of ${length} packed bytes, 1 to ${limit} are possible`);
   }
   const fileOffset = place + GRAIN_MARKER_BYTES;
-  if (fileOffset + length > map.tables.size) {
-    throw pastEnd({ format: 'vmdk', ...where }, 'a packed grain', fileOffset + length, map.tables.size);
+  if (fileOffset + length > map.file.size) {
+    throw pastEnd({ format: 'vmdk', ...where }, 'a packed grain', fileOffset + length, map.file.size);
   }
   return { unitSize: map.grainBytes, fileOffset, fileLength: length, codec: { kind: 'zlib' } };
 }
@@ -76,7 +80,6 @@ const corrupt = (
 
 /** A stream without a usable directory: its markers are read one after the other. */
 export interface MarkerStream extends MarkedFile {
-  readonly file: RandomAccess;
   readonly virtualSize: number;
   /** Where the first marker is. */
   readonly start: number;
@@ -148,8 +151,9 @@ interface Marker {
 }
 
 async function readMarker(stream: MarkerStream, place: number): Promise<Marker> {
-  if (place + SECTOR > stream.tables.size) throw noEnd(stream.tables.size);
-  const bytes = await stream.tables.view(place, 16);
+  if (place + SECTOR > stream.file.size) throw noEnd(stream.file.size);
+  const bytes = new Uint8Array(16);
+  await stream.file.read(place, bytes);
   const value = u64le(bytes, 0);
   if (value === undefined)
     throw corrupt({ field: 'marker', offset: place }, 'a marker with a number above 2^53');
@@ -184,13 +188,13 @@ function afterTable(
       { field: 'marker_type', offset: place + 12, value: type },
       `a marker of unknown type ${type}`,
     );
-  const room = Math.floor((stream.tables.size - place - SECTOR) / SECTOR);
+  const room = Math.floor((stream.file.size - place - SECTOR) / SECTOR);
   if (value > room) {
     throw pastEnd(
       { format: 'vmdk', field: 'marker', offset: place, value },
       `the ${name}`,
       place + SECTOR + value * SECTOR,
-      stream.tables.size,
+      stream.file.size,
     );
   }
   const length = value * SECTOR;
@@ -217,7 +221,7 @@ function requireOrder(stream: MarkerStream, marker: Marker, next: number): numbe
 
 /** Nothing may follow the end mark: the end of a stream is where its footer is looked for (H15). */
 function requireEnd(stream: MarkerStream, place: number): void {
-  const behind = stream.tables.size - place - SECTOR;
+  const behind = stream.file.size - place - SECTOR;
   if (behind === 0) return;
   throw corrupt(
     { field: 'end_of_stream', offset: place + SECTOR, value: behind },

@@ -190,10 +190,9 @@ function tableDisk(opened: Opened, found: FoundTables, directory: Directory): Di
 }
 
 /** A stream that is read by its markers. */
-function streamDisk({ file, tables, header, virtualSize, checks, facts }: Opened): Disk {
+function streamDisk({ file, header, virtualSize, checks, facts }: Opened): Disk {
   const stream: MarkerStream = {
     file,
-    tables,
     virtualSize,
     grainBytes: header.grainSectors * SECTOR,
     start: header.overhead * SECTOR,
