@@ -123,7 +123,7 @@ function place(branch: Exclude<ImageBranch, { kind: 'members' }>): Predicate {
     case 'deleted':
       return sql`i.owner = ${branch.owner} and i.status = 'deleted'`;
     case 'all':
-      return sql`i.status <> 'deleted'`;
+      return sql`i.status <> 'deleted' and i.id <> ''`;
     case 'public':
     case 'community':
       return sql`i.visibility = ${sql.lit(branch.kind)} and i.status <> 'deleted'`;

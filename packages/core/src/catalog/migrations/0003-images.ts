@@ -55,11 +55,13 @@ async function createImages(db: AnyDatabase, { engine, text, integer, time, flag
   await (engine === 'postgresql' ? table.addColumn('facets', facets, (c) => c.notNull()) : table).execute();
 
   // One project's list and everybody's, in each order that may be long; each read in both directions.
+  // `id <> ''` is true of every image. Only lists of everybody's images say it, so that PostgreSQL never
+  // walks everybody's images to find one project's (it thinks them evenly spread over time).
   for (const key of ['created_at', 'updated_at', 'name', 'size']) {
     await sql`create index ${sql.ref(`images_owner_${key}`)}
       on images (owner, ${sql.ref(key)}, id) where status <> 'deleted'`.execute(db);
     await sql`create index ${sql.ref(`images_all_${key}`)}
-      on images (${sql.ref(key)}, id) where status <> 'deleted'`.execute(db);
+      on images (${sql.ref(key)}, id) where status <> 'deleted' and id <> ''`.execute(db);
   }
   for (const visibility of ['public', 'community']) {
     await sql`create index ${sql.ref(`images_${visibility}`)} on images (created_at, id)
