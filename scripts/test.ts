@@ -63,6 +63,7 @@ const suites: readonly Suite[] = [
     needs: {
       ...qemu,
       ...disks,
+      ...postgresql,
       openstack: 'python3-openstackclient',
       s3cmd: 's3cmd',
       rclone: 'rclone',
