@@ -1,4 +1,5 @@
 import zlib from 'node:zlib';
+import { innardsOf, type Innards } from './innards.ts';
 
 /**
  * A decompressor that is kept from unit to unit. Node's one-shot calls make a new context and a
@@ -16,26 +17,6 @@ export interface KeptDecoder {
   run(packed: Uint8Array, target: Uint8Array): { written: number; more: boolean };
 }
 
-interface Handle {
-  onerror: (message: string, errno: number, code: string) => void;
-  reset(): void;
-  close(): void;
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputOffset: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputOffset: number,
-    outputLength: number,
-  ): void;
-}
-interface Innards {
-  readonly _handle: Handle;
-  /** After a write: bytes of output room left, bytes of input left. */
-  readonly _writeState: Uint32Array;
-}
-
 export type KeptKind = 'deflate-raw' | 'zlib' | 'zstd';
 const cache = new Map<KeptKind, KeptDecoder | undefined>();
 
@@ -45,15 +26,10 @@ export function keptDecoder(kind: KeptKind): KeptDecoder | undefined {
   return cache.get(kind);
 }
 
-function createStream(kind: KeptKind): Innards {
+function createStream(kind: KeptKind): unknown {
   const options = { chunkSize: 64 };
-  const stream =
-    kind === 'zstd'
-      ? zlib.createZstdDecompress(options)
-      : kind === 'zlib'
-        ? zlib.createInflate(options)
-        : zlib.createInflateRaw(options);
-  return stream as unknown as Innards;
+  if (kind === 'zstd') return zlib.createZstdDecompress(options);
+  return kind === 'zlib' ? zlib.createInflate(options) : zlib.createInflateRaw(options);
 }
 
 class HandleDecoder implements KeptDecoder {
@@ -101,12 +77,9 @@ class HandleDecoder implements KeptDecoder {
   }
 
   #open(): Innards {
-    const stream = createStream(this.#kind);
-    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a field, not an event target
-    stream._handle.onerror = (message, _errno, code) => {
-      this.#fault = `${code}: ${message}`;
-    };
-    return stream;
+    return innardsOf(createStream(this.#kind), (fault) => {
+      this.#fault = fault;
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import zlib from 'node:zlib';
+import { keptZstdEncoder, publicZstd } from './kept-encoder.ts';
 
 /** How a layout's `encode` compresses one unit. */
 export type PackKind = 'deflate-raw' | 'zlib' | 'zlib-sync' | 'zstd';
@@ -9,6 +10,7 @@ export type PackKind = 'deflate-raw' | 'zlib' | 'zlib-sync' | 'zstd';
  * - `zlib`: RFC 1950
  * - `zlib-sync`: RFC 1950 that ends in a sync flush, no final block, no checksum (ZVHD2)
  * - `zstd`: one frame that declares its content's size
+ * @returns the packed bytes; a view that the next call may overwrite
  * @param level of the codec; zstd 1–19, deflate 1–9
  */
 export function pack(kind: PackKind, unit: Uint8Array, level: number): Uint8Array {
@@ -25,9 +27,6 @@ export function pack(kind: PackKind, unit: Uint8Array, level: number): Uint8Arra
         finishFlush: constants.Z_SYNC_FLUSH,
       });
     case 'zstd':
-      return zlib.zstdCompressSync(unit, {
-        chunkSize: Math.max(64, unit.length),
-        params: { [constants.ZSTD_c_compressionLevel]: level },
-      });
+      return keptZstdEncoder(level)?.run(unit) ?? publicZstd(unit, level);
   }
 }
