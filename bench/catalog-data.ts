@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Catalog } from '@imageyard/core';
-import { insertImage } from '../packages/core/src/catalog/images.ts';
+import type { Catalog, Tx } from '@imageyard/core';
+import { insertImages } from '../packages/core/src/catalog/images.ts';
 import type { StoredImage } from '../packages/core/src/catalog/images.ts';
 import { insertMember } from '../packages/core/src/catalog/images-members.ts';
 import { incrementImages } from '../packages/core/src/catalog/images-usage.ts';
@@ -17,7 +17,7 @@ export const madeTags = { common: 'env=prod', tenth: 'team=web', rare: 'golden' 
 
 const rankPower = 0.72;
 const [publicShare, sharedShare, communityShare] = [0.01, 0.02, 0.002];
-const batch = 2000;
+const batch = 500;
 const startMs = Date.UTC(2025, 0, 1);
 
 /** A small generator of numbers in [0, 1) that depends on nothing but its seed (mulberry32). */
@@ -61,28 +61,31 @@ export async function fillCatalog(
   const random = randomFrom(1);
   const rank = skewed(plan.projects);
   for (let made = 0; made < plan.images;) {
+    const images: StoredImage[] = [];
+    for (const end = Math.min(made + batch, plan.images); made < end; made++)
+      images.push(makeImage(made, projectName(rank(random())), random));
     await catalog.write(async (tx) => {
-      const end = Math.min(made + batch, plan.images);
-      for (; made < end; made++) {
-        const image = makeImage(made, projectName(rank(random())), random);
-        await insertImage(tx, catalog.engine, image);
+      await insertImages(tx, catalog.engine, images);
+      for (const image of images) {
         await incrementImages(tx, image.owner, null);
-        if (image.visibility !== 'shared') continue;
-        const members = new Set(Array.from({ length: 1 + Math.floor(random() * 5) }, () => rank(random())));
-        for (const member of members) {
-          const status = (['accepted', 'accepted', 'pending', 'rejected'] as const)[
-            Math.floor(random() * 4)
-          ]!;
-          const times = { createdAt: image.createdAt, updatedAt: image.createdAt };
-          await insertMember(
-            tx,
-            { imageId: image.id, member: projectName(member), status, ...times },
-            image.createdAt,
-          );
-        }
+        if (image.visibility === 'shared') await addMembers(tx, image, { random, rank });
       }
     });
     progress(made);
+  }
+}
+
+async function addMembers(
+  tx: Tx,
+  image: StoredImage,
+  { random, rank }: { random: () => number; rank: (random: number) => number },
+): Promise<void> {
+  const ranks = new Set(Array.from({ length: 1 + Math.floor(random() * 5) }, () => rank(random())));
+  for (const member of ranks) {
+    const status = (['accepted', 'accepted', 'pending', 'rejected'] as const)[Math.floor(random() * 4)]!;
+    const times = { createdAt: image.createdAt, updatedAt: image.createdAt };
+    const row = { imageId: image.id, member: projectName(member), status, ...times };
+    await insertMember(tx, row, image.createdAt);
   }
 }
 

@@ -50,15 +50,27 @@ export const sharedScopes = { all: '*', public: '*public', community: '*communit
 
 /** Insert a new image. @returns false when the id is taken, by a deleted image too */
 export async function insertImage(tx: Tx, engine: Engine, image: StoredImage): Promise<boolean> {
-  const facets = engine === 'postgresql' ? { facets: imageFacets(image) } : {};
-  const result = await tx
+  const inserted = await insertImages(tx, engine, [image]);
+  return inserted === 1;
+}
+
+/** Insert several new images in one statement. @returns how many; the others' ids are taken */
+export async function insertImages(tx: Tx, engine: Engine, images: readonly StoredImage[]): Promise<number> {
+  const isPostgresql = engine === 'postgresql';
+  const rows = images.map((image) => ({
+    ...(toRow(image) as Insertable<ImageRow>),
+    ...(isPostgresql ? { facets: imageFacets(image) } : {}),
+  }));
+  const inserted = await tx
     .insertInto('images')
-    .values({ ...(toRow(image) as Insertable<ImageRow>), ...facets })
+    .values(rows)
     .onConflict((conflict) => conflict.column('id').doNothing())
-    .executeTakeFirst();
-  const isNew = Number(result.numInsertedOrUpdatedRows) === 1;
-  if (isNew && engine === 'sqlite') await insertFacetRows(tx, image, facetKeys(image));
-  return isNew;
+    .returning('id')
+    .execute();
+  const isNew = new Set(inserted.map(({ id }) => id));
+  if (!isPostgresql)
+    for (const image of images) if (isNew.has(image.id)) await insertFacetRows(tx, image, facetKeys(image));
+  return isNew.size;
 }
 
 /** The image with this id unless it is deleted. */
