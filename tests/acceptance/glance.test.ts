@@ -117,9 +117,9 @@ describe('images through the openstack client', { skip: missing ?? false }, () =
     assert.deepEqual([color, shape, changed['min_ram'], changed['protected']], ['red', 'round', 512, true]);
     assert.deepEqual((changed['tags'] as string[]).sort(), ['a', 'b']);
     await openstack('image', 'unset', '--property', 'color', '--tag', 'a', 'changed');
-    const after = await json('image', 'show', 'changed');
-    assert.equal((after['properties'] as Row)['color'], undefined);
-    assert.deepEqual(after['tags'], ['b']);
+    const left = await json('image', 'show', 'changed');
+    assert.equal((left['properties'] as Row)['color'], undefined);
+    assert.deepEqual(left['tags'], ['b']);
     const refused = await run('openstack', ['image', 'delete', 'changed'], { env: clientEnv(server.ready) });
     assert.notEqual(refused.code, 0);
     assert.match(refused.stderr, /protected/);

@@ -59,7 +59,11 @@ export async function startService(options: ServiceOptions = {}) {
   await migrate(catalog);
   const store = await openFolderStore(join(folder, 'store'));
   const identity = createIdentity({ catalog, secretKey: randomBytes(32) });
-  const { project, password, key } = await identity.bootstrap({ region: 'eu-de', userName: 'admin' });
+  const {
+    project,
+    password,
+    key: firstKey,
+  } = await identity.bootstrap({ region: 'eu-de', userName: 'admin' });
   const blobs = createBlobs({ catalog, store, createHashFollower });
   const buckets = createBuckets({ catalog, blobs, createHashFollower, settings: options.buckets ?? {} });
   const base = options.dialect === 'glance' ? glanceImageSettings : otcImageSettings;
@@ -103,8 +107,8 @@ export async function startService(options: ServiceOptions = {}) {
   const admin: Caller = {
     token: await login('admin', password!, project!.id),
     projectId: project!.id,
-    access: key!.access,
-    secret: key!.secret,
+    access: firstKey!.access,
+    secret: firstKey!.secret,
   };
   const adminActor = await identity.actorForToken(admin.token);
 

@@ -3,7 +3,6 @@ export type HttpFaultKind =
   | 'route-unknown'
   | 'method-not-allowed'
   | 'url-malformed'
-  | 'header-invalid'
   | 'body-too-large'
   | 'body-slow'
   | 'body-cut-short'
@@ -15,7 +14,6 @@ const statuses: Readonly<Record<HttpFaultKind, number>> = {
   'route-unknown': 404,
   'method-not-allowed': 405,
   'url-malformed': 400,
-  'header-invalid': 400,
   'body-too-large': 413,
   'body-slow': 408,
   'body-cut-short': 400,

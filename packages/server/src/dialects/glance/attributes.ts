@@ -45,7 +45,10 @@ function mismatch(reason: string): GlanceError {
   return new GlanceError(400, `Provided object does not match schema 'image': ${reason}`);
 }
 
+/** A scalar as it was sent, cut short; of anything nested only what it is. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  if (typeof value === 'object' && value !== null)
+    return `; got ${Array.isArray(value) ? 'a list' : 'an object'}`;
+  const text = JSON.stringify(value);
   return `; got ${text.length > 60 ? `${text.slice(0, 59)}…` : text}`;
 }
