@@ -1,6 +1,6 @@
 import { pageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
-import { readBytes } from '../../access/read.ts';
+import { readBytes, requireInside } from '../../access/read.ts';
 import { roundUp } from '../../bytes/align.ts';
 import { u32le } from '../../bytes/integers.ts';
 import type { Disk, DiskFacts } from '../../disk/disk.ts';
@@ -29,6 +29,8 @@ export const vdi: FormatDriver = {
 };
 
 async function openVdi(file: RandomAccess): Promise<Disk> {
+  const whole = { name: 'header', offset: 0, length: HEADER_BYTES };
+  requireInside(file, whole, { format: 'vdi', field: 'header', offset: 0 });
   const header = parseHeader(await readBytes(file, 0, HEADER_BYTES));
   const checks = new Checks('vdi');
   const virtualSize = roundUp(header.diskSize, 512);

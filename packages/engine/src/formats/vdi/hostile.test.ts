@@ -178,11 +178,19 @@ test('vdi: a header of version 1.0 whose numbers do not agree is refused', async
   });
 });
 
-test('vdi H31: files without its mark, down to no byte, are refused with a kind', async () => {
-  for (const size of [0, 68, 511, 512]) {
-    const kind = size < 512 ? 'disk-truncated' : 'disk-corrupt';
-    await assert.rejects(vdi.open(memoryFile(new Uint8Array(size)), 'deny'), { kind });
+test('vdi H31: files that are too short or lack its mark, down to no byte, are refused', async () => {
+  for (const size of [0, 68, 511]) {
+    await assertRefused(vdi, memoryFile(new Uint8Array(size)), {
+      kind: 'disk-truncated',
+      field: 'header',
+      offset: 0,
+    });
   }
+  await assertRefused(vdi, memoryFile(new Uint8Array(512)), {
+    kind: 'disk-corrupt',
+    field: 'signature',
+    offset: 64,
+  });
 });
 
 test('vdi H12: a qcow2 header before the mark of a VDI is ambiguous', async () => {

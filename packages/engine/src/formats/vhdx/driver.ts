@@ -1,6 +1,6 @@
 import { pageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
-import { readBytes } from '../../access/read.ts';
+import { readBytes, requireInside } from '../../access/read.ts';
 import { decodeUtf16 } from '../../bytes/utf16.ts';
 import { shownText } from '../../bytes/text.ts';
 import type { Disk, DiskFacts, FileRange } from '../../disk/disk.ts';
@@ -15,6 +15,9 @@ import { batEntries, chunkRatio, entryPlace, vhdxExtents, type VhdxMap } from '.
 import { readMetadata, type VhdxMetadata } from './metadata.ts';
 import { readRegions, type Region } from './regions.ts';
 
+/** The file's mark and its creator's name. */
+const IDENTIFIER_BYTES = 520;
+
 /** VHDX, fixed and dynamic; a pending log is replayed in memory. @see MS-VHDX */
 export const vhdx: FormatDriver = {
   name: 'vhdx',
@@ -23,9 +26,11 @@ export const vhdx: FormatDriver = {
 };
 
 async function openVhdx(file: RandomAccess): Promise<Disk> {
-  const identifier = await readBytes(file, 0, 520);
+  const where = { format: 'vhdx', field: 'signature', offset: 0 };
+  requireInside(file, { name: 'file identifier', offset: 0, length: IDENTIFIER_BYTES }, where);
+  const identifier = await readBytes(file, 0, IDENTIFIER_BYTES);
   if (!startsWith(identifier, FILE_MAGIC)) {
-    throw diskError('disk-corrupt', { format: 'vhdx', field: 'signature', offset: 0 }, 'no VHDX');
+    throw diskError('disk-corrupt', where, 'no VHDX');
   }
   const checks = new Checks('vhdx');
   const { header, bothGood: goodHeaders } = await chooseHeader(file, checks);

@@ -311,13 +311,16 @@ test('vhdx H16: a file cut at 60 % is refused', async () => {
   await assertRefused(vhdx, file, { kind: 'disk-truncated', field: 'bat[0]', offset: BAT_AT });
 });
 
-test('vhdx H31: files that are too short, down to no byte, are refused with a kind', async () => {
+test('vhdx H31: files that are too short or lack its mark, down to no byte, are refused', async () => {
   for (const size of [0, 8, 519]) {
-    await assert.rejects(vhdx.open(memoryFile(new Uint8Array(size)), 'deny'), { kind: 'disk-truncated' });
+    const expected = { kind: 'disk-truncated', field: 'signature', offset: 0 } as const;
+    await assertRefused(vhdx, memoryFile(new Uint8Array(size)), expected);
   }
+  const unmarked = { kind: 'disk-corrupt', field: 'signature', offset: 0 } as const;
+  await assertRefused(vhdx, memoryFile(new Uint8Array(1024)), unmarked);
   const { file } = buildVhdx();
-  await file.truncate(64 * 1024);
-  await assert.rejects(vhdx.open(file, 'deny'), { kind: 'disk-corrupt' });
+  await file.truncate(HEADER_1);
+  await assertRefused(vhdx, file, { kind: 'disk-corrupt', field: 'header', offset: HEADER_1 });
 });
 
 test('vhdx H12: the mark of a VDI inside the creator’s name is ambiguous', async () => {

@@ -1,6 +1,6 @@
 import type { PageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
-import { readBytes } from '../../access/read.ts';
+import { readBytes, requireInside } from '../../access/read.ts';
 import type { Disk, DiskFacts } from '../../disk/disk.ts';
 import { DiskError } from '../../errors.ts';
 import { Checks } from '../checks.ts';
@@ -11,6 +11,8 @@ import { grainEntryOf, grainExtents, type GrainMap } from './map.ts';
 
 /** Open a COWD extent. @throws {DiskError} */
 export async function openCowd(file: RandomAccess, tables: PageCache): Promise<Disk> {
+  const whole = { name: 'header', offset: 0, length: COWD_HEADER_BYTES };
+  requireInside(file, whole, { format: 'vmdk', field: 'header', offset: 0 });
   const header = parseCowd(await readBytes(file, 0, COWD_HEADER_BYTES));
   const checks = new Checks('vmdk');
   checkCowd(header, checks);

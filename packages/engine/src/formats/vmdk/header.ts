@@ -46,8 +46,9 @@ export interface SparseHeader {
   readonly descriptorOffset: number;
   readonly descriptorSectors: number;
   readonly tableEntries: number;
-  readonly redundantOffset: number;
   /** `undefined`: at the end of the file, the footer knows. */
+  readonly redundantOffset: number | undefined;
+  /** Likewise. */
   readonly directoryOffset: number | undefined;
   readonly overhead: number;
   readonly isUnclean: boolean;
@@ -61,8 +62,6 @@ export interface SparseHeader {
  */
 export function parseHeader(bytes: Uint8Array, at: number): SparseHeader {
   const fields = new Fields(bytes, { format: 'vmdk', offset: at, endian: 'le' });
-  const directory = fields.halves(headerAt.directoryOffset);
-  const isAtEnd = directory.high === 0xffff_ffff && directory.low === 0xffff_ffff;
   return {
     fields,
     version: fields.u32(headerAt.version),
@@ -72,12 +71,18 @@ export function parseHeader(bytes: Uint8Array, at: number): SparseHeader {
     descriptorOffset: fields.u64(headerAt.descriptorOffset, 'descriptor_offset'),
     descriptorSectors: fields.u64(headerAt.descriptorSize, 'descriptor_size'),
     tableEntries: fields.u32(headerAt.tableEntries),
-    redundantOffset: fields.u64(headerAt.redundantOffset, 'rgd_offset'),
-    directoryOffset: isAtEnd ? undefined : fields.u64(headerAt.directoryOffset, 'gd_offset'),
+    redundantOffset: placeOrEnd(fields, headerAt.redundantOffset, 'rgd_offset'),
+    directoryOffset: placeOrEnd(fields, headerAt.directoryOffset, 'gd_offset'),
     overhead: fields.u64(headerAt.overhead, 'overhead'),
     isUnclean: fields.u8(headerAt.unclean) !== 0,
     compression: fields.u16(headerAt.compression),
   };
+}
+
+/** A place in sectors, or the value that says "at the end of the file". */
+function placeOrEnd(fields: Fields, at: number, field: string): number | undefined {
+  const { high, low } = fields.halves(at);
+  return high === 0xffff_ffff && low === 0xffff_ffff ? undefined : fields.u64(at, field);
 }
 
 /** Are the four bytes that a transfer in text mode would change as they should be? */

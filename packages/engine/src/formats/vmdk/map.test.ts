@@ -134,6 +134,12 @@ test('vmdk: a file that was not closed in order is noted', async () => {
   await scanDisk(disk);
 });
 
+test('vmdk: flags that are unknown are noted', async () => {
+  const disk = await vmdk.open(buildSparse({ flags: 0x8000_0003 }).file, 'deny');
+  const finding = disk.findings.find((f) => f.level === 'noted');
+  assert.deepEqual([finding?.check, finding?.offset, finding?.value], ['flags', 8, 0x8000_0003]);
+});
+
 test('vmdk: bytes that hide behind the end of the descriptor are noted', async () => {
   const { file } = buildSparse();
   const disk = await vmdk.open(file.put(10_000, Uint8Array.of(1)), 'deny');

@@ -37,6 +37,13 @@ test('vmdk stream in VMware’s order: the footer knows the directory', async ()
   assert.equal(scan.highestUsedByte, file.size);
 });
 
+test('vmdk stream: both directories may be said to be at the end', async () => {
+  const { file } = buildStream();
+  const disk = await vmdk.open(file.put(48, new Uint8Array(8).fill(0xff)), 'deny');
+  assert.deepEqual(noted(disk), []);
+  assert.equal((await guestBytes(disk))[0], 0x11);
+});
+
 test('vmdk stream: without a usable directory the markers are walked, with a note', async () => {
   const built = buildStream({
     capacity: 200_000,

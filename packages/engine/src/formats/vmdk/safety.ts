@@ -5,6 +5,8 @@ import type { Checks } from '../checks.ts';
 import { SPLIT_PART, WHOLE_DISK } from './descriptor-safety.ts';
 import { flags, hasFlag, hasNewlines, headerAt, SECTOR, type SparseHeader } from './header.ts';
 
+const KNOWN_FLAGS = Object.values(flags).reduce((all, flag) => all + flag, 0);
+
 /** Version, damage in transfer, features: can this header be read at all? */
 export function checkHeader(header: SparseHeader, checks: Checks): void {
   const version = { field: 'version', offset: headerAt.version, value: header.version };
@@ -28,6 +30,10 @@ export function checkHeader(header: SparseHeader, checks: Checks): void {
   if (header.isUnclean)
     checks.noted('unclean', 'it was not closed in order; all its tables are checked', unclean);
   else checks.passed('unclean', 'closed in order', unclean);
+  if ((header.flags & ~KNOWN_FLAGS) !== 0) {
+    const flagsAt = { field: 'flags', offset: headerAt.flags, value: header.flags };
+    checks.noted('flags', `flags 0x${header.flags.toString(16)} hold bits that are unknown here`, flagsAt);
+  }
   checkCompression(header, checks);
 }
 

@@ -1,6 +1,6 @@
 import type { PageCache } from '../../access/page-cache.ts';
 import type { RandomAccess } from '../../access/random-access.ts';
-import { readBytes } from '../../access/read.ts';
+import { readBytes, requireInside } from '../../access/read.ts';
 import { shownText } from '../../bytes/text.ts';
 import type { Disk, DiskFacts, FileRange } from '../../disk/disk.ts';
 import { DiskError } from '../../errors.ts';
@@ -16,6 +16,8 @@ import { checkDescriptorPlace, checkHeader, checkSizes } from './safety.ts';
 
 /** Open a sparse file with its descriptor inside: monolithicSparse, streamOptimized. @throws {DiskError} */
 export async function openSparse(file: RandomAccess, tables: PageCache): Promise<Disk> {
+  const whole = { name: 'header', offset: 0, length: HEADER_BYTES };
+  requireInside(file, whole, { format: 'vmdk', field: 'header', offset: 0 });
   const header = parseHeader(await readBytes(file, 0, HEADER_BYTES), 0);
   const checks = new Checks('vmdk');
   checkHeader(header, checks);

@@ -58,6 +58,7 @@ ddb.adapterType = "ide"
 `;
 
 interface HeaderPlaces {
+  /** Sectors, or −1 for "at the end". */
   readonly redundant: number;
   /** Sectors, or −1 for "at the end". */
   readonly directory: number;
@@ -75,7 +76,8 @@ function headerBytes(shape: VmdkShape, places: HeaderPlaces): Uint8Array {
   putU64le(bytes, 28, 1);
   putU64le(bytes, 36, DESCRIPTOR_SECTORS);
   putU32le(bytes, 44, TABLE_ENTRIES);
-  putU64le(bytes, 48, places.redundant);
+  if (places.redundant < 0) bytes.fill(0xff, 48, 56);
+  else putU64le(bytes, 48, places.redundant);
   if (places.directory < 0) bytes.fill(0xff, 56, 64);
   else putU64le(bytes, 56, places.directory);
   putU64le(bytes, 64, places.overhead);
