@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import {
   createImageBody,
   glanceError,
@@ -23,6 +24,7 @@ interface RouteOptions {
 
 interface Facts {
   readonly body?: TSchema;
+  readonly consumes?: readonly string[];
   readonly query?: TSchema;
   readonly reply?: { readonly status: number; readonly schema?: TSchema; readonly text?: string };
   readonly errors?: readonly number[];
@@ -36,19 +38,21 @@ const member = Type.Record(Type.String(), Type.String());
 function route(
   summary: string,
   config: RouteOptions['config'],
-  { body, query, reply = { status: 200 }, errors = [] }: Facts = {},
+  { body, consumes, query, reply = { status: 200 }, errors = [] }: Facts = {},
   params?: TSchema,
 ): RouteOptions {
   const response: Record<string, unknown> = {
     [reply.status]: { description: reply.text ?? summary, ...(reply.schema ?? { type: 'null' }) },
   };
-  for (const status of [...(config.isOpen ? [] : [401, 403]), ...errors]) response[status] = glanceError;
+  for (const status of [...(config.isOpen ? [] : [401, 403]), ...errors])
+    response[status] = { description: STATUS_CODES[status], ...glanceError };
   return {
     schema: {
       summary,
       tags: ['Glance'],
       ...(params ? { params } : {}),
       ...(body ? { body } : {}),
+      ...(consumes ? { consumes } : {}),
       ...(query ? { querystring: query } : {}),
       response,
     },
@@ -124,7 +128,12 @@ export const deleteImage = route(
 export const uploadFile = route(
   'Upload the data of an image',
   { action: 'glance-write', operation: 'upload_image' },
-  { reply: noBody, errors: [400, 404, 409, 410, 413, 415] },
+  {
+    body: Type.Unsafe({ type: 'string', format: 'binary' }),
+    consumes: ['application/octet-stream'],
+    reply: noBody,
+    errors: [400, 404, 409, 410, 413, 415],
+  },
   imagePath,
 );
 export const downloadFile = route(

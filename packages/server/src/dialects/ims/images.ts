@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import {
   imageListReply,
   imageSchema,
@@ -32,8 +33,10 @@ interface ImagePath {
 /** Options of a route: the rights it needs, and what the OpenAPI document says. */
 function route(summary: string, actions: readonly Action[], reply?: TSchema, body?: TSchema) {
   const response = {
-    ...(reply ? { 200: reply } : {}),
-    ...Object.fromEntries([400, 401, 403, 404].map((status) => [status, imsError])),
+    ...(reply ? { 200: { description: summary, ...reply } } : {}),
+    ...Object.fromEntries(
+      [400, 401, 403, 404].map((status) => [status, { description: STATUS_CODES[status], ...imsError }]),
+    ),
   };
   return { config: { actions }, schema: { summary, tags: ['IMS'], ...(body ? { body } : {}), response } };
 }
