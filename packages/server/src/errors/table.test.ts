@@ -90,3 +90,8 @@ test('disk errors have words wherever an image is made from a file', () => {
   for (const kind of diskErrorKinds)
     assert.deepEqual([errorRow(kind).ims, errorRow(kind).glance], ['IMG.0057', 415]);
 });
+
+test("a disk over the engine's cap is too large, a table over its cap is a broken file", () => {
+  assert.equal(errorRow('disk-too-large', { limit: 64 * 1024 ** 4 }).ims, 'IMG.0111');
+  assert.equal(errorRow('disk-too-large', { limit: 512 * 1024 ** 2 }).ims, 'IMG.0057');
+});

@@ -114,6 +114,8 @@ const valueCodes: Readonly<Record<string, string>> = {
   max_ram: 'IMG.0055',
 };
 
+const TiB = 1024 ** 4;
+
 /**
  * The row of any kind.
  * @param facts of the error: `resource` names the quota that is used up, `attribute` whose value is
@@ -124,6 +126,9 @@ export function errorRow(kind: ErrorKind, facts: Readonly<Record<string, unknown
     const code = facts['excludes'] === undefined ? valueCodes[String(facts['attribute'])] : 'IMG.0035';
     return { ...errorTable[kind], ims: code ?? errorTable[kind].ims };
   }
+  // The disk, not a table of it: the one cap that is over every system disk's (IMG.0111).
+  if (kind === 'disk-too-large' && Number(facts['limit']) >= TiB)
+    return { ...errorTable[kind], ims: 'IMG.0111' };
   if (kind === 'quota-exceeded') return quotaRows[String(facts['resource'])] ?? errorTable[kind];
   return errorTable[kind];
 }

@@ -58,7 +58,8 @@ export function checkSizes(header: SparseHeader, checks: Checks): void {
     checks.refused('virtual-size', 'disk-unsafe', 'capacity 0: its data are in other files', size, wayOut);
   } else if (capacity > limits.virtualSizeBytes / SECTOR) {
     const fact = `${capacity} sectors, the limit is ${limits.virtualSizeBytes} bytes`;
-    checks.refused('virtual-size', 'disk-too-large', fact, size, 'ask the operator, or shrink the disk');
+    const over = { ...size, limit: limits.virtualSizeBytes };
+    checks.refused('virtual-size', 'disk-too-large', fact, over, 'ask the operator, or shrink the disk');
   } else checks.passed('virtual-size', `${capacity * SECTOR} bytes`, size);
 
   const grain = { field: 'grain_size', offset: headerAt.grainSize, value: grainSectors };

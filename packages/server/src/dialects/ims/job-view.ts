@@ -48,7 +48,7 @@ function detailOf({ progress }: Job): Pick<WireJob['entities'], 'progress'> {
 /** Code and full sentence of a failed job; kinds of other releases are the general failure. */
 function failureOf(job: Job): { code: string; text: string } {
   const kind = job.error?.kind ?? 'internal';
-  const code = (isErrorKind(kind) ? errorRow(kind as ErrorKind).ims : null) ?? 'IMG.1075';
+  const code = (isErrorKind(kind) ? errorRow(kind as ErrorKind, job.error?.facts).ims : null) ?? 'IMG.1075';
   const message = job.error?.message ?? '';
   const speaks = contentKinds.has(kind) || kind.startsWith('disk-');
   return { code, text: imsText(code, job.error?.facts ?? {}, speaks ? message : '') };
