@@ -148,11 +148,18 @@ function withBackingFile(): Buffer {
   return bytes;
 }
 
+function withVirtualSize(size: number): Buffer {
+  const bytes = Buffer.from(sample);
+  bytes.writeBigUInt64BE(BigInt(size), 24);
+  return bytes;
+}
+
 for (const [what, bytes, draft, kind] of [
   ['a backing file', withBackingFile(), { diskFormat: 'raw' }, 'disk-unsafe'],
   ['a cut file', sample.subarray(0, 100_000), { diskFormat: 'raw' }, 'disk-truncated'],
   ['a web page', Buffer.from(`<!doctype html><p>${'not found '.repeat(100)}`), {}, 'disk-unsupported'],
   ['a disk over the limit of the service', rawDisk(70 * MiB), {}, 'virtual-size-too-large'],
+  ['a disk over the limit of the engine', withVirtualSize(2 ** 50), {}, 'virtual-size-too-large'],
   [
     'a stored format that nobody writes',
     rawDisk(MiB),

@@ -53,6 +53,8 @@ export interface Finding {
   readonly field?: string;
   readonly offset?: number;
   readonly value?: number | string;
+  /** The bound that `value` is above. */
+  readonly limit?: number;
 }
 
 /** What `inspect` shows about a file, from headers alone. */

@@ -83,7 +83,7 @@ export class Checks {
 
 /** A thrown refusal as the finding of a check. */
 export function refusedFinding(check: string, error: DiskError): Finding {
-  const { field, offset, value } = error.where;
+  const { field, offset, value, limit } = error.where;
   return {
     check,
     level: 'refused',
@@ -92,6 +92,7 @@ export function refusedFinding(check: string, error: DiskError): Finding {
     ...(field === undefined ? {} : { field }),
     ...(offset === undefined ? {} : { offset }),
     ...(value === undefined ? {} : { value }),
+    ...(limit === undefined ? {} : { limit }),
   };
 }
 
@@ -101,7 +102,7 @@ export function errorOf(
   format: string,
   evidence: { facts?: DiskFacts; virtualSize?: number; findings: readonly Finding[] },
 ): DiskError {
-  const { field, offset, value } = finding;
+  const { field, offset, value, limit } = finding;
   return new DiskError(
     finding.kind ?? 'disk-corrupt',
     finding.message,
@@ -110,6 +111,7 @@ export function errorOf(
       ...(field === undefined ? {} : { field }),
       ...(offset === undefined ? {} : { offset }),
       ...(value === undefined ? {} : { value }),
+      ...(limit === undefined ? {} : { limit }),
     },
     { evidence },
   );

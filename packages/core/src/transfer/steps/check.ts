@@ -1,4 +1,4 @@
-import { driverFor, formatNames } from '@imageyard/engine';
+import { DiskError, driverFor, formatNames, limits } from '@imageyard/engine';
 import type { FormatName } from '@imageyard/engine';
 import type { CheckedSource } from '@imageyard/engine/node';
 import { DomainError } from '../../errors.ts';
@@ -57,6 +57,18 @@ export function checkPolicy(
     );
   }
   checkTarget(format, wanted.target);
+}
+
+/**
+ * A refusal of the engine as the service calls it: a disk beyond what the engine reads is beyond every
+ * limit of the service too, and a caller is told so whichever of them he meets first.
+ */
+export function policyErrorOf(error: unknown): unknown {
+  if (!(error instanceof DiskError) || error.kind !== 'disk-too-large') return error;
+  const { value, limit } = error.where;
+  if (limit !== limits.virtualSizeBytes) return error;
+  const facts = { virtualSizeBytes: value, limitBytes: limit };
+  return new DomainError('virtual-size-too-large', error.message, facts, { cause: error });
 }
 
 function checkTarget(found: FormatName, target: string): void {

@@ -3,6 +3,7 @@ import { setBlobInspection } from '../../catalog/blobs.ts';
 import type { Attempt } from '../../job/handler.ts';
 import type { TransferDeps } from '../deps.ts';
 import type { RegisterInput } from '../register-state.ts';
+import { policyErrorOf } from './check.ts';
 
 /** Findings kept with a blob; a file with thousands of notes is not worth a row of megabytes. */
 const keptFindings = 100;
@@ -10,6 +11,7 @@ const keptFindings = 100;
 /**
  * What the object is: headers and tables alone are read, no data.
  * @throws {DiskError} the first rule that the file breaks
+ * @throws {DomainError} `virtual-size-too-large`
  */
 export async function detectStep(
   deps: TransferDeps,
@@ -18,11 +20,15 @@ export async function detectStep(
 ): Promise<CheckedSource> {
   attempt.progress.enter('detect');
   const source = await deps.blobs.describe(input.source.blobId);
-  const checked = await deps.engine.checkSource(source, {
-    signal: attempt.signal,
-    // An optical disc that also boots from a stick has two faces; who asks for `iso` means one.
-    ...(input.target === 'iso' ? { stated: 'iso' as const } : {}),
-  });
+  const checked = await deps.engine
+    .checkSource(source, {
+      signal: attempt.signal,
+      // An optical disc that also boots from a stick has two faces; who asks for `iso` means one.
+      ...(input.target === 'iso' ? { stated: 'iso' as const } : {}),
+    })
+    .catch((error: unknown) => {
+      throw policyErrorOf(error);
+    });
   await keepInspection(deps, input.source.blobId, checked);
   attempt.progress.leave('detect');
   return checked;
