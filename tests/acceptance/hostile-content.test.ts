@@ -24,6 +24,7 @@ import { vmdkRecipes } from './hostile/vmdk.ts';
 const documented: Readonly<Record<string, string>> = {
   'IMG.0057':
     'The image file is empty, not found, or in incorrect format, or you do not have enough permission to access the file.',
+  'IMG.0111': 'The size of the system disk exceeds the maximum allowed.',
 };
 const bucket = 'hostile';
 const noQemu = missingTool();
@@ -116,7 +117,12 @@ async function registered(file: Buffer, key: string, image: Record<string, unkno
 let counter = 0;
 async function refuses(recipe: Recipe): Promise<void> {
   const key = `disk-${++counter}`;
-  const outcome = await registered(recipe.make(bases), key);
+  const outcome = await registered(
+    recipe.make(bases),
+    key,
+    // What is kept as it is is not unpacked; so let it be converted.
+    recipe.inData ? { disk_format: 'raw' } : {},
+  );
   const { job } = outcome;
   const code = recipe.code ?? 'IMG.0057';
   assert.equal(job.status, 'FAIL', `accepted: ${JSON.stringify(job)}`);

@@ -89,7 +89,11 @@ const rows: readonly (readonly [title: string, make: Recipe['make'], where: Reci
     /xml/i,
   ],
   ['H31 JSON', () => Buffer.from('{"error":{"code":404}}'), /json/i],
-  ['H31 a checksum file', () => Buffer.from(`${'0123456789abcdef'.repeat(4)}  disk.qcow2\n`), /text/i],
+  [
+    'H31 a checksum file',
+    () => Buffer.from(`${'0123456789abcdef'.repeat(4)}  disk.qcow2\n`),
+    /a list of checksums/,
+  ],
   [
     'H31 an LFS pointer',
     () =>

@@ -150,7 +150,7 @@ const zvhd2 = named('zvhd2', [
   ],
   ['H1 size 2^60', final('zvhd2', 48, le64(2n ** 60n)), /size at byte \d+/],
   ['H2 blocks of 2^31 bytes', final('zvhd2', 88, le32(2 ** 31)), /block_size at byte \d+/],
-  ['H3 index behind the end', final('zvhd2', 96, le64(2 ** 40)), /index_offset at byte \d+/],
+  ['H3 index behind the end', final('zvhd2', 96, le64(2 ** 40)), /(index|bitmap)_offset at byte \d+/],
   ['H4 2^32 − 1 blocks', final('zvhd2', 92, le32(0xffff_ffff)), /block_count at byte \d+/],
   ['H25 version 2', final('zvhd2', 87, [2]), /version at byte \d+/],
   ['H25 compression 2', final('zvhd2', 141, [2]), /compression at byte \d+/],
