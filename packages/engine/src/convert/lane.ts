@@ -60,6 +60,7 @@ class GroupMover {
   readonly #ticket: Ticket;
   readonly #reader: GuestReader;
   readonly #guest: Uint8Array;
+  readonly #arena = new Arena();
   readonly #isZero: (from: number, to: number) => boolean;
 
   constructor({ disk, layout, sink, ticket }: LaneOptions) {
@@ -104,11 +105,13 @@ class GroupMover {
 
   /** Units follow each other: encode, wait for the place, write all of the group at once. */
   async #append(from: number, group: Group, units: readonly number[]): Promise<Written | undefined> {
-    const output = this.#layout.plain ? this.#gather(units) : this.#encode(group, units);
+    const { plain, unitSize, alignment } = this.#layout;
+    const isDense = plain && unitSize % alignment === 0;
+    const output = isDense ? this.#gather(units) : this.#encode(group, units);
     const place = await this.#ticket.place(from, group.number, output.bytes.length);
     if (place === undefined) return undefined;
     if (output.bytes.length > 0) await this.#sink.write(place, output.bytes);
-    const firstUnit = group.guestOffset / this.#layout.unitSize;
+    const firstUnit = group.guestOffset / unitSize;
     const runs = output.pieces.map(({ unit, offset, length, count }) => ({
       firstUnit: firstUnit + unit,
       count,
@@ -120,14 +123,8 @@ class GroupMover {
 
   /** Plain units: move those that are left together, in place. */
   #gather(units: readonly number[]): Output {
-    const { unitSize, alignment } = this.#layout;
+    const { unitSize } = this.#layout;
     const pieces: Piece[] = [];
-    const stride = Math.ceil(unitSize / alignment) * alignment;
-    if (stride !== unitSize)
-      return this.#join(
-        units.map((at) => this.#guest.subarray(at, at + unitSize)),
-        units,
-      );
     let length = 0;
     for (const at of units) {
       if (at !== length) this.#guest.copyWithin(length, at, at + unitSize);
@@ -139,29 +136,48 @@ class GroupMover {
     return { bytes: this.#guest.subarray(0, length), pieces };
   }
 
-  #encode(group: Group, units: readonly number[]): Output {
-    const { unitSize } = this.#layout;
-    const first = group.guestOffset / unitSize;
-    return this.#join(
-      units.map((at) => this.#layout.encode(first + at / unitSize, this.#guest.subarray(at, at + unitSize))),
-      units,
-    );
-  }
-
   /** Encoded units behind each other, each on the layout's alignment, zeros between. */
-  #join(encoded: readonly Uint8Array[], units: readonly number[]): Output {
+  #encode(group: Group, units: readonly number[]): Output {
     const { unitSize, alignment } = this.#layout;
+    const first = group.guestOffset / unitSize;
     const pieces: Piece[] = [];
     let end = 0;
-    encoded.forEach((bytes, i) => {
+    for (const at of units) {
       const offset = Math.ceil(end / alignment) * alignment;
-      pieces.push({ unit: units[i]! / unitSize, offset, length: bytes.length, count: 1 });
+      const guest = this.#guest.subarray(at, at + unitSize);
+      const bytes = this.#layout.encode(first + at / unitSize, guest, (size) => this.#arena.at(offset, size));
+      this.#arena.put(offset, bytes);
+      this.#arena.clear(end, offset);
+      pieces.push({ unit: at / unitSize, offset, length: bytes.length, count: 1 });
       end = offset + bytes.length;
-    });
-    if (encoded.length === 1) return { bytes: encoded[0]!, pieces };
-    const joined = new Uint8Array(end);
-    pieces.forEach(({ offset }, i) => joined.set(encoded[i]!, offset));
-    return { bytes: joined, pieces };
+    }
+    return { bytes: this.#arena.at(0, end), pieces };
+  }
+}
+
+/** The output of one group, in memory that is used again for the next. */
+class Arena {
+  #bytes = new Uint8Array(0);
+
+  /** Room that the caller fills. Earlier views are of no use once it has grown. */
+  at(offset: number, length: number): Uint8Array {
+    const needed = offset + length;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    return this.#bytes.subarray(offset, needed);
+  }
+
+  /** Copy `bytes` to `offset`, unless they were made there. */
+  put(offset: number, bytes: Uint8Array): void {
+    const room = this.at(offset, bytes.length);
+    if (bytes.buffer !== room.buffer || bytes.byteOffset !== room.byteOffset) room.set(bytes);
+  }
+
+  clear(from: number, to: number): void {
+    if (to > from) this.at(from, to - from).fill(0);
   }
 }
 

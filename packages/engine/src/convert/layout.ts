@@ -43,9 +43,10 @@ export interface Layout {
   readonly plain: boolean;
   /**
    * Encode one non-zero unit of `unitSize` bytes; the result's length is what is placed.
-   * Synchronous, runs in workers. The result must not share memory with `guest`, nor with the next result.
+   * Synchronous, runs in workers. The result must not share memory with `guest`, nor with the next
+   * result: take it from `allocate` (contents undefined), which spares a copy and garbage, or make it.
    */
-  encode(unit: number, guest: Uint8Array): Uint8Array;
+  encode(unit: number, guest: Uint8Array, allocate: (length: number) => Uint8Array): Uint8Array;
   /** Bytes known before any data, written first; all below `dataOffset`. */
   head(): Made[];
   /**

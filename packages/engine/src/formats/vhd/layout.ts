@@ -75,8 +75,8 @@ function dynamicLayout(virtualSize: number, seed: Uint8Array): Layout {
     alignment: 512,
     cutLast: false,
     plain: false,
-    encode(_unit, guest) {
-      const block = new Uint8Array(BITMAP_BYTES + BLOCK_BYTES);
+    encode(_unit, guest, allocate) {
+      const block = allocate(BITMAP_BYTES + BLOCK_BYTES);
       block.fill(0xff, 0, BITMAP_BYTES);
       block.set(guest, BITMAP_BYTES);
       return block;

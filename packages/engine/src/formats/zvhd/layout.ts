@@ -53,7 +53,7 @@ export function zvhd2Layout(sourceSize: number, options: LayoutOptions): Layout 
     alignment: UNIT,
     cutLast: false,
     plain: false,
-    encode: (block, guest) => makeRecord(block, pack(kind, guest, level)),
+    encode: (block, guest, allocate) => makeRecord(block, pack(kind, guest, level), allocate),
     head: () => [{ fileOffset: 0, bytes: makeHeader(start) }],
     finish: (runs, end) => finish(start, runs, end),
     ascending: true,

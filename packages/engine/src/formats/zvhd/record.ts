@@ -1,6 +1,6 @@
 import type { RandomAccess } from '../../access/random-access.ts';
 import { readBytes } from '../../access/read.ts';
-import { u32le } from '../../bytes/integers.ts';
+import { putU32le, u32le } from '../../bytes/integers.ts';
 import { cutShort, diskError, type DiskErrorKind, pastEnd } from '../../errors.ts';
 import { hasCookie, UNIT, type ZvhdName } from './header.ts';
 
@@ -121,13 +121,22 @@ export async function readRecord(
   return { block, packedOffset: offset + PREFIX_BYTES, packedLength, end };
 }
 
-/** A whole record of one block. */
-export function makeRecord(block: number, packed: Uint8Array): Uint8Array {
-  const record = new Uint8Array(paddedLength(packed.length));
+/**
+ * A whole record of one block.
+ * @param allocate where it is made; contents of the room don't matter
+ */
+export function makeRecord(
+  block: number,
+  packed: Uint8Array,
+  allocate: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+): Uint8Array {
+  const record = allocate(paddedLength(packed.length));
+  record.fill(0, 0, PREFIX_BYTES);
   record.set(MAGIC, 0);
-  new DataView(record.buffer).setUint32(recordAt.size, packed.length, true);
-  new DataView(record.buffer).setUint32(recordAt.block, block, true);
+  putU32le(record, recordAt.size, packed.length);
+  putU32le(record, recordAt.block, block);
   record.set(packed, PREFIX_BYTES);
+  record.fill(0, PREFIX_BYTES + packed.length);
   record.set(END, record.length - POSTFIX_BYTES);
   return record;
 }
