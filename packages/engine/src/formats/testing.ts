@@ -79,7 +79,7 @@ export async function writeByLayout(disk: Disk, layout: Layout): Promise<SparseM
     const guest = new Uint8Array(layout.cutLast ? length : layout.unitSize);
     await reader.read(guestOffset, guest.subarray(0, length));
     if (isAllZero(guest)) continue;
-    const bytes = layout.plain ? guest : layout.encode(unit, guest, (length) => new Uint8Array(length));
+    const bytes = layout.plain ? guest : layout.encode(unit, guest, (size) => new Uint8Array(size));
     const fileOffset =
       layout.placing === 'guest' ? layout.dataOffset + guestOffset : roundUp(end, layout.alignment);
     out.put(fileOffset, bytes);
