@@ -43,6 +43,7 @@ export { createBuckets } from './bucket/buckets.ts';
 export type { BucketsOptions } from './bucket/buckets.ts';
 export type { BucketSettings } from './bucket/deps.ts';
 export { isBucketName, keyLimitBytes } from './bucket/names.ts';
+export { judgeConditions } from './bucket/object-calls.ts';
 export { openSqlite, openPostgresql } from './catalog/database.ts';
 export type { Catalog, Database, Engine, Tx } from './catalog/database.ts';
 export { migrate } from './catalog/migrations/index.ts';

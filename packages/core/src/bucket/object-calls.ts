@@ -1,7 +1,7 @@
 import {
   deleteObjects,
   findObject,
-  findObjectPart,
+  objectPartsFrom,
   objectsAfter,
   replaceObject,
 } from '../catalog/buckets-objects.ts';
@@ -19,7 +19,7 @@ import { walkKeys } from './walk.ts';
 export function judgeConditions(
   key: string,
   current: { readonly etag: string } | undefined,
-  { ifMatch, ifAbsent }: WriteConditions,
+  { ifMatch, ifNoneMatch }: WriteConditions,
 ): void {
   if (ifMatch !== undefined) {
     if (current === undefined) throw objectNotFound(key);
@@ -29,7 +29,7 @@ export function judgeConditions(
         key,
       });
   }
-  if (ifAbsent && current !== undefined)
+  if (current !== undefined && (ifNoneMatch?.includes('*') || ifNoneMatch?.includes(current.etag)))
     throw new DomainError('precondition-failed', 'the key exists', { condition: 'If-None-Match', key });
 }
 
@@ -67,7 +67,7 @@ export function objectRow(
   };
 }
 
-type ObjectCalls = Pick<Buckets, 'head' | 'find' | 'put' | 'copy' | 'delete' | 'list' | 'read' | 'part'>;
+type ObjectCalls = Pick<Buckets, 'head' | 'find' | 'put' | 'copy' | 'delete' | 'list' | 'read' | 'parts'>;
 
 /** Objects: keys that refer to immutable blobs. */
 export function objectCalls({ catalog, blobs, clock }: BucketDeps): ObjectCalls {
@@ -153,10 +153,15 @@ export function objectCalls({ catalog, blobs, clock }: BucketDeps): ObjectCalls 
 
     read: (object, range, signal) => blobs.stream(object.blobId, range, signal),
 
-    async part(object, ordinal) {
-      if (object.partCount === undefined || ordinal < 1 || ordinal > object.partCount) return undefined;
-      const row = await findObjectPart(catalog.db, object.blobId, ordinal - 1);
-      return row && { ordinal, start: row.start, sizeBytes: row.size, checksum: row.checksum ?? undefined };
+    async parts(object, after, limit) {
+      if (object.partCount === undefined) return [];
+      const rows = await objectPartsFrom(catalog.db, object.blobId, after, limit);
+      return rows.map((row) => ({
+        ordinal: row.ordinal + 1,
+        start: row.start,
+        sizeBytes: row.size,
+        checksum: row.checksum ?? undefined,
+      }));
     },
   };
 }

@@ -59,8 +59,8 @@ export interface BucketObject extends ObjectPin {
 export interface WriteConditions {
   /** `*` or ETags, of which one must be the object's. */
   readonly ifMatch?: readonly string[] | undefined;
-  /** The key must not exist. */
-  readonly ifAbsent?: boolean | undefined;
+  /** `*`: the key must not exist; ETags: the object's must not be among them. */
+  readonly ifNoneMatch?: readonly string[] | undefined;
 }
 
 export interface ListedObject {
@@ -183,8 +183,8 @@ export interface Buckets {
   list(bucket: Bucket, query: ListQuery): Promise<Page<ListedObject>>;
   /** Bytes [start, end) of an object, all without a range. */
   read(object: BucketObject, range?: { start: number; end: number }, signal?: AbortSignal): Promise<Readable>;
-  /** The part of a multipart object with this ordinal, from 1. */
-  part(object: BucketObject, ordinal: number): Promise<ObjectPart | undefined>;
+  /** Parts of a multipart object behind the ordinal `after` (from 0); none of what was written in one piece. */
+  parts(object: BucketObject, after: number, limit: number): Promise<ObjectPart[]>;
 
   createUpload(
     actor: Actor,

@@ -112,8 +112,8 @@ export function objectsAfter(db: Database, bucket: string, bounds: KeyBounds): P
   return query.orderBy('key').limit(bounds.limit).execute();
 }
 
-/** One part of a blob of kind `parts`, with the checksum it was uploaded with. */
-export function findObjectPart(db: Database, blobId: string, ordinal: number) {
+/** Parts of a blob of kind `parts` from an ordinal on, with the checksums they were uploaded with. */
+export function objectPartsFrom(db: Database, blobId: string, ordinal: number, limit: number) {
   return db
     .selectFrom('blob_parts')
     .leftJoin('part_checksums', (join) =>
@@ -121,8 +121,10 @@ export function findObjectPart(db: Database, blobId: string, ordinal: number) {
         .onRef('part_checksums.blob_id', '=', 'blob_parts.blob_id')
         .onRef('part_checksums.ordinal', '=', 'blob_parts.ordinal'),
     )
-    .select(['blob_parts.start', 'blob_parts.size', 'part_checksums.checksum'])
+    .select(['blob_parts.ordinal', 'blob_parts.start', 'blob_parts.size', 'part_checksums.checksum'])
     .where('blob_parts.blob_id', '=', blobId)
-    .where('blob_parts.ordinal', '=', ordinal)
-    .executeTakeFirst();
+    .where('blob_parts.ordinal', '>=', ordinal)
+    .orderBy('blob_parts.ordinal')
+    .limit(limit)
+    .execute();
 }

@@ -6,17 +6,13 @@ import type { Headers } from './headers.ts';
 /** ETags of a list, without quotes. */
 const etagsOf = (text: string): string[] => text.split(',').map(unquoted);
 
-/** Conditions on a write. @throws {S3Error} NotImplemented */
+/** Conditions on a write; they hold at publish. */
 export function writeConditions(headers: Headers): WriteConditions {
   const ifMatch = headers.get('if-match');
   const ifNoneMatch = headers.get('if-none-match');
-  if (ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*')
-    throw new S3Error('NotImplemented', 'If-None-Match on a write can only be *.', {
-      Header: 'If-None-Match',
-    });
   return {
     ...(ifMatch === undefined ? {} : { ifMatch: etagsOf(ifMatch) }),
-    ...(ifNoneMatch === undefined ? {} : { ifAbsent: true }),
+    ...(ifNoneMatch === undefined ? {} : { ifNoneMatch: etagsOf(ifNoneMatch) }),
   };
 }
 

@@ -3,6 +3,7 @@ import { query, vendorHeader } from './call.ts';
 import type { BucketCall, Call } from './call.ts';
 import { judgeCopySource, readConditions } from './conditions.ts';
 import { S3Error } from './errors.ts';
+import { judgeExpectedOwner } from './owner.ts';
 import { prefixOf } from './headers.ts';
 import { judgeVersion } from './version.ts';
 
@@ -43,6 +44,7 @@ export async function copySource(call: BucketCall): Promise<BucketObject> {
   const source = parseCopySource(vendorHeader(call, 'copy-source') ?? '');
   const { buckets } = call.core;
   const bucket = await buckets.open(call.actor, source.bucket, 'bucket-read');
+  judgeExpectedOwner(bucket, vendorHeader(call, 'source-expected-bucket-owner'));
   judgeVersion(source.version);
   const object = await buckets.head(bucket, source.key);
   judgeCopySource(object, readConditions(call.headers, `${prefixOf(call.dialect)}copy-source-`));

@@ -48,8 +48,9 @@ export function judgeWriteHeaders(call: Pick<Call, 'dialect' | 'headers'>): void
 
 /** Framing is no property of the object. */
 function contentEncoding(text: string | undefined): string | undefined {
-  const tokens = text?.split(',').map((token) => token.trim());
-  return tokens?.filter((token) => token.toLowerCase() !== 'aws-chunked').join(',') || undefined;
+  const tokens = text?.split(',') ?? [];
+  const kept = tokens.filter((token) => token.trim().toLowerCase() !== 'aws-chunked');
+  return kept.join(',').trim() || undefined;
 }
 
 /** User metadata of the request. @throws {S3Error} MetadataTooLarge */

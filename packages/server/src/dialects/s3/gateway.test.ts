@@ -62,11 +62,9 @@ test('keys are what the path says, decoded once and never normalised', async () 
   const expected = new Set(paths.map((path) => decodeURIComponent(path)));
   assert.deepEqual(new Set(keys), expected);
   assert.equal((await call({ path: '/pail/a%2F%2Fb' })).body, 'a//b');
-  assert.deepEqual(
-    [(await call({ path: '/pail/a%2Gb' })).status, code(await call({ path: '/pail/%FF' }))],
-    [400, 'InvalidURI'],
-  );
-  assert.equal(code(await put('k'.repeat(1025), '')), 'KeyTooLongError');
+  for (const path of ['/pail/a%2Gb', '/pail/%FF', '/pail/%C3'])
+    assert.equal(code(await sendRaw(gateway.port, { path })), 'InvalidURI', path);
+  assert.equal(code(await sendRaw(gateway.port, { path: `/pail/${'k'.repeat(1025)}` })), 'KeyTooLongError');
   for (const path of paths) await call({ method: 'DELETE', path: `/pail/${path}` });
 });
 

@@ -7,6 +7,8 @@ import { emptyAnswer } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { IncomingBody, Vanished } from './body/incoming.ts';
 import type { PaceOptions } from './body/incoming.ts';
+import { judgeExpectedOwner } from './owner.ts';
+import { vendorHeader } from './call.ts';
 import type { Call } from './call.ts';
 import { faultOf } from './errors.ts';
 import { Headers } from './headers.ts';
@@ -132,6 +134,7 @@ export function createGateway(core: BucketServerCore, config: GatewayConfig) {
     progress.operation = operation.name;
     if (operation.on === 'service') return operation.run(call);
     const bucket = await core.buckets.open(actor, target.bucket, operation.needs);
+    judgeExpectedOwner(bucket, vendorHeader(call, 'expected-bucket-owner'));
     return operation.run({ ...call, bucket });
   };
 

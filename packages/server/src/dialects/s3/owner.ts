@@ -1,4 +1,5 @@
 import type { Bucket } from '@imageyard/core';
+import { S3Error } from './errors.ts';
 import type { DialectName } from './headers.ts';
 import { element } from './xml/write.ts';
 import type { Element } from './xml/write.ts';
@@ -14,6 +15,12 @@ export const ownerOf = (bucket: Bucket): Owner => ({
   domainId: bucket.domainId,
   name: bucket.ownerName,
 });
+
+/** A caller may say whose bucket he means. @throws {S3Error} AccessDenied */
+export function judgeExpectedOwner(bucket: Bucket, expected: string | undefined): void {
+  if (expected !== undefined && expected !== bucket.projectId && expected !== bucket.domainId)
+    throw new S3Error('AccessDenied');
+}
 
 /** The owner as each dialect shows it: S3 the project, OBS the domain without a name. */
 export function ownerChildren(dialect: DialectName, owner: Owner): Element[] {

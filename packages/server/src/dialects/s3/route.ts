@@ -17,6 +17,7 @@ import { listBuckets } from './verbs/list-buckets.ts';
 import { listObjects, listObjectsV2, listVersions } from './verbs/list-objects.ts';
 import { listParts, listUploads } from './verbs/list-uploads.ts';
 import { abortUpload, completeUpload, createUpload } from './verbs/multipart.ts';
+import { objectAttributes } from './verbs/object-attributes.ts';
 import * as probes from './verbs/probes.ts';
 import { putObject } from './verbs/put-object.ts';
 import { copyPart, uploadPart } from './verbs/upload-part.ts';
@@ -98,14 +99,16 @@ const objectTable: Table = {
   rename: refused,
   torrent: refused,
   select: refused,
-  attributes: refused,
+  attributes: { GET: objectAttributes },
   metadata: refused,
   encryption: refused,
 };
 
+/** PUT makes a bucket, which there isn't one to judge for yet. */
 const bucketVerbs: Readonly<Record<string, Verb>> = {
   GET: listObjects,
   HEAD: headBucket,
+  PUT: createBucket,
   DELETE: deleteBucket,
 };
 
@@ -144,7 +147,7 @@ export function operationOf(call: Call): Operation {
     throw new S3Error('MethodNotAllowed', undefined, {}, { allow: 'GET' });
   }
   const { name, verb } = verbOf(call);
-  if (name === 'PUT bucket') return { name, on: 'service', run: createBucket };
+  if (verb === createBucket) return { name, on: 'service', run: createBucket };
   const needs: Needs = method === 'GET' || method === 'HEAD' ? 'bucket-read' : 'bucket-write';
   return { name, on: 'bucket', needs, run: verb };
 }

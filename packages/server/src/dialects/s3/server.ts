@@ -50,11 +50,14 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
  */
 export function createBucketServer(core: BucketServerCore, config: GatewayConfig): BucketServer {
   const gateway = createGateway(core, config);
-  const running = new Set<ServerResponse>();
+  const running = new Map<Socket, ServerResponse>();
   let isClosing = false;
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    running.add(response);
-    response.once('close', () => running.delete(response));
+    const { socket } = request;
+    running.set(socket, response);
+    response.once('close', () => {
+      if (running.get(socket) === response) running.delete(socket);
+    });
     if (isClosing) response.setHeader('Connection', 'close');
     void gateway(request, response);
   };
@@ -68,15 +71,21 @@ export function createBucketServer(core: BucketServerCore, config: GatewayConfig
   });
   server.on('request', handle);
   server.on('checkContinue', handle); // judged before the client is asked for its body
-  server.on('checkExpectation', (_request, response: ServerResponse) => {
-    response.writeHead(417, { 'Content-Length': 0, Connection: 'close' }).end();
+  server.on('checkExpectation', handle); // expectations that nobody knows are ignored, as S3 does
+  server.on('clientError', (error, socket: Socket) => {
+    const response = running.get(socket);
+    if (response?.req.complete) {
+      // Rubbish behind a request that is being answered: its answer is the last one.
+      if (!response.headersSent) response.setHeader('Connection', 'close');
+      response.once('close', () => socket.destroy());
+    } else answerUnparsable(error, socket);
   });
-  server.on('clientError', answerUnparsable);
   return {
     server,
     close(drainMs) {
       isClosing = true;
-      for (const response of running) if (!response.headersSent) response.setHeader('Connection', 'close');
+      for (const response of running.values())
+        if (!response.headersSent) response.setHeader('Connection', 'close');
       return new Promise((resolve) => {
         const cut = setTimeout(() => server.closeAllConnections(), drainMs);
         server.close(() => {

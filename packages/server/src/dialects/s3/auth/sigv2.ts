@@ -102,7 +102,8 @@ export function sigV2Header(
       const vendorDate = request.headers.get(`${prefixOf(dialect)}date`);
       const date = vendorDate ?? request.headers.get('date');
       const time = parseDate(date ?? '');
-      if (date === undefined || Number.isNaN(time))
+      // A date before 1970 is no date either.
+      if (date === undefined || Number.isNaN(time) || time < 0)
         throw new S3Error('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
       if (Math.abs(time - now) > skewMs) throw skewed(time, now);
       const dateLine = vendorDate === undefined ? date : '';

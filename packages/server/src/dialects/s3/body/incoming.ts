@@ -59,7 +59,8 @@ export class IncomingBody {
     const request = this.#request;
     const waiter = new Waiter(request, this.#pace);
     try {
-      if (request.headers.expect !== undefined && !this.#response.headersSent) this.#response.writeContinue();
+      if (request.headers.expect?.toLowerCase() === '100-continue' && !this.#response.headersSent)
+        this.#response.writeContinue();
       for (;;) {
         const chunk = request.read() as Buffer | null;
         if (chunk !== null) {

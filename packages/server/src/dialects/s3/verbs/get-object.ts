@@ -56,7 +56,7 @@ async function selectionOf(call: BucketCall, object: BucketObject): Promise<Sele
     });
   if (object.partCount === undefined && number === '1')
     return { range: undefined, part: undefined, partCount: undefined };
-  const part = await call.core.buckets.part(object, Number(number));
+  const [part] = await call.core.buckets.parts(object, Number(number) - 1, 1);
   if (!part)
     throw new S3Error('InvalidPartNumber', undefined, {
       PartNumberRequested: number,

@@ -48,9 +48,8 @@ async function listing(call: BucketCall, after: string): Promise<Listing> {
   };
 }
 
-function shared({ prefix, delimiter, limit, names, page }: Listing): (Element | undefined)[] {
+function shared({ delimiter, limit, names, page }: Listing): (Element | undefined)[] {
   return [
-    element('Prefix', names.write(prefix)),
     element('MaxKeys', limit),
     optional('Delimiter', delimiter === '' ? undefined : names.write(delimiter)),
     optional('EncodingType', names.encoding),
@@ -88,6 +87,7 @@ export async function listObjects(call: BucketCall): Promise<Answer> {
   const { names, last } = found;
   return xmlAnswer(call.dialect, 'ListBucketResult', [
     element('Name', call.bucket.name),
+    element('Prefix', found.prefix), // as it is: clients of this version don't decode it
     element('Marker', names.write(marker)),
     optional('NextMarker', last === undefined ? undefined : names.write(last)),
     ...shared(found),
@@ -104,6 +104,7 @@ export async function listObjectsV2(call: BucketCall): Promise<Answer> {
   const { names, page, last } = found;
   return xmlAnswer(call.dialect, 'ListBucketResult', [
     element('Name', call.bucket.name),
+    element('Prefix', names.write(found.prefix)),
     ...shared(found),
     element('KeyCount', page.entries.length),
     optional('ContinuationToken', token),
@@ -125,6 +126,7 @@ export async function listVersions(call: BucketCall): Promise<Answer> {
   const owner = ownerElement(call.dialect, ownerOf(call.bucket));
   return xmlAnswer(call.dialect, 'ListVersionsResult', [
     element('Name', call.bucket.name),
+    element('Prefix', names.write(found.prefix)),
     element('KeyMarker', names.write(marker)),
     element('VersionIdMarker', versionMarker),
     optional('NextKeyMarker', last === undefined ? undefined : names.write(last)),

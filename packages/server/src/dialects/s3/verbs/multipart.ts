@@ -119,7 +119,10 @@ export async function completeUpload(call: BucketCall): Promise<Answer> {
   // Its checksum headers speak of the object, not of this document.
   const own = new Headers(headers.startingWith('').filter(([name]) => !name.startsWith('x-amz-checksum-')));
   const root = readXml(await readDocument({ ...call, headers: own, limitBytes: documentLimitBytes }));
-  const parts = allOf(root, 'Part').map(namedPart);
+  // Of a part that was sent twice and is named twice in a row, the last counts.
+  const parts = allOf(root, 'Part')
+    .map(namedPart)
+    .filter((part, index, all) => part.partNumber !== all[index + 1]?.partNumber);
   if (root.name !== 'CompleteMultipartUpload' || parts.length === 0 || parts.length > mostParts)
     throw new S3Error('MalformedXML');
   const judge = (upload: Upload, chosen: readonly UploadPart[]): ObjectChecksum | undefined => {

@@ -1,4 +1,5 @@
-import type { BucketObject, ObjectChecksum } from '@imageyard/core';
+import { judgeConditions } from '@imageyard/core';
+import type { ObjectChecksum, WriteConditions } from '@imageyard/core';
 import { emptyAnswer, quoted } from '../answer.ts';
 import type { Answer } from '../answer.ts';
 import { checksumKind } from '../checksum/algorithms.ts';
@@ -15,21 +16,11 @@ export const checksumHeaders = (
   checksum: Pick<ObjectChecksum, 'algorithm' | 'value'> | undefined,
 ): Record<string, string> => (checksum ? { [`x-amz-checksum-${checksum.algorithm}`]: checksum.value } : {});
 
-/** Holds at publish, and is judged before the body is asked for. */
-async function judgeEarly(call: BucketCall, conditions: ReturnType<typeof writeConditions>): Promise<void> {
-  if (conditions.ifMatch === undefined && !conditions.ifAbsent) return;
-  const current: BucketObject | undefined = await call.core.buckets.find(call.bucket, call.target.key);
-  if (conditions.ifAbsent && current)
-    throw new S3Error('PreconditionFailed', undefined, { Condition: 'If-None-Match' });
-  if (conditions.ifMatch !== undefined && !current)
-    throw new S3Error('NoSuchKey', undefined, { Key: call.target.key });
-  if (
-    current &&
-    conditions.ifMatch &&
-    !conditions.ifMatch.includes('*') &&
-    !conditions.ifMatch.includes(current.etag)
-  )
-    throw new S3Error('PreconditionFailed', undefined, { Condition: 'If-Match' });
+/** What holds at publish is judged before the body is asked for as well. */
+async function judgeEarly(call: BucketCall, conditions: WriteConditions): Promise<void> {
+  if (conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined) return;
+  const { key } = call.target;
+  judgeConditions(key, await call.core.buckets.find(call.bucket, key), conditions);
 }
 
 /** A checksum that the client wants computed although it sends none. */
