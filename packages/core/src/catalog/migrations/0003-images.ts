@@ -67,7 +67,9 @@ async function createImages(db: AnyDatabase, { engine, text, integer, time, flag
     await sql`create index ${sql.ref(`images_${visibility}`)} on images (created_at, id)
       where visibility = ${sql.lit(visibility)} and status <> 'deleted'`.execute(db);
   }
-  await sql`create index images_deleted on images (owner, created_at, id) where status = 'deleted'`.execute(db);
+  await sql`create index images_deleted on images (owner, created_at, id) where status = 'deleted'`.execute(
+    db,
+  );
   await sql`create index images_blob on images (blob_id) where blob_id is not null`.execute(db);
 }
 
