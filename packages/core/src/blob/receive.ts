@@ -162,7 +162,7 @@ class Intake {
       throw this.#wrongLength(expectedBytes);
     if (!this.#headShown) this.#showHead();
     const inline = this.#written === 0 && this.#pending === undefined && this.#filled <= inlineHashBytes;
-    const digests = inline ? hashNow(this.#buffer.subarray(0, this.#filled)) : undefined;
+    const digests = inline ? hashNow(this.#wanted, this.#buffer.subarray(0, this.#filled)) : undefined;
     if (this.#filled > 0) await this.#flush(!inline);
     await this.#pending;
     if (digests) return { sizeBytes: this.received, digests };
@@ -197,8 +197,12 @@ class Intake {
     this.#pending = pending;
   }
 
+  get #wanted(): readonly HashName[] {
+    return this.#options.hashes ?? blobHashes;
+  }
+
   #hashes(): ReturnType<BlobContext['createHashFollower']> {
-    this.#follower ??= this.#context.createHashFollower(blobHashes);
+    this.#follower ??= this.#context.createHashFollower(this.#wanted);
     return this.#follower;
   }
 
@@ -211,8 +215,8 @@ class Intake {
   }
 }
 
-function hashNow(bytes: Uint8Array): Digests {
+function hashNow(names: readonly HashName[], bytes: Uint8Array): Digests {
   const digests: Digests = {};
-  for (const name of blobHashes) digests[name] = createHash(name).update(bytes).digest('hex');
+  for (const name of names) digests[name] = createHash(name).update(bytes).digest('hex');
   return digests;
 }

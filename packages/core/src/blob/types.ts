@@ -24,6 +24,8 @@ export interface ReceiveOptions {
   onChunk?(chunk: Uint8Array): void;
   /** Called once with the first 64 KiB (or all there is) before it is written; throws to refuse early. */
   onHead?(head: Uint8Array): void;
+  /** Hashes to take; default: md5, sha256, sha512. A part of an upload needs its MD5 alone. */
+  readonly hashes?: readonly HashName[];
   /** Compared before the blob becomes live; lower-case hex. Throws `value-invalid` with `{digest}`. */
   readonly expectedDigests?: Digests;
 }

@@ -28,6 +28,8 @@ export interface UploadRequest {
   /** Compute this one even if the client sends none. */
   readonly wanted?: ChecksumAlgorithm | undefined;
   readonly signal: AbortSignal;
+  /** A part of an object: hashes of the whole are taken elsewhere. */
+  readonly isPart?: boolean;
 }
 
 /** Length of the data, of which the client may say nothing. @throws {S3Error} MissingContentLength, EntityTooLarge */
@@ -90,7 +92,7 @@ export async function receiveUpload(blobs: Blobs, request: UploadRequest): Promi
 
 async function receive(
   blobs: Blobs,
-  { payload, body, signal }: UploadRequest,
+  { payload, body, signal, isPart, wanted }: UploadRequest,
   parts: {
     length: number | undefined;
     claims: BodyClaims;
@@ -110,12 +112,14 @@ async function receive(
   const sumSha256 = claims.checksum?.algorithm === 'sha256' ? claims.checksum.value : undefined;
   if (claims.sha256 !== undefined) expected.sha256 = claims.sha256;
   else if (sumSha256 !== undefined) expected.sha256 = hexOf(sumSha256);
+  const needsSha256 = expected.sha256 !== undefined || (claims.checksum?.algorithm ?? wanted) === 'sha256';
   try {
     return await blobs.receive(Readable.from(chunks, { highWaterMark: 1 }), {
       ...(length === undefined ? {} : { expectedBytes: length }),
       limitBytes: uploadLimitBytes,
       signal,
       expectedDigests: expected,
+      ...(isPart ? { hashes: needsSha256 ? (['md5', 'sha256'] as const) : (['md5'] as const) } : {}),
       ...(running ? { onChunk: (chunk) => running.update(chunk) } : {}),
     });
   } catch (error) {

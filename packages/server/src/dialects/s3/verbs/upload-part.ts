@@ -21,7 +21,7 @@ export async function uploadPart(call: BucketCall): Promise<Answer> {
   judgeWriteHeaders(call);
   const upload = await uploadOf(call);
   const declared = upload.checksum?.algorithm;
-  const request: UploadRequest = { ...call, wanted: declared };
+  const request: UploadRequest = { ...call, wanted: declared, isPart: true };
   const { claims } = judgeUpload(request);
   if (declared !== undefined && claims.checksum && claims.checksum.algorithm !== declared)
     throw new S3Error(
@@ -49,6 +49,7 @@ export async function copyPart(call: BucketCall): Promise<Answer> {
     expectedBytes: length,
     limitBytes: uploadLimitBytes,
     signal: call.signal,
+    hashes: ['md5'],
     ...(running ? { onChunk: (chunk) => running.update(chunk) } : {}),
   });
   const checksum = running?.digest();
