@@ -16,6 +16,8 @@ interface Suite {
   readonly files: readonly string[];
   /** Program → Debian package that has it. */
   readonly needs: Readonly<Record<string, string>>;
+  /** A module that starts what all files of the suite share. */
+  readonly setup?: string;
   readonly parallel: number;
   readonly timeoutMs: number;
 }
@@ -37,6 +39,7 @@ const suites: readonly Suite[] = [
     name: 'catalog',
     what: 'the catalogue contract on SQLite and PostgreSQL',
     files: ['tests/catalog/**/*.test.ts'],
+    setup: 'tests/catalog/global-setup.ts',
     needs: postgresql,
     parallel: 1,
     timeoutMs: 300_000,
@@ -162,6 +165,7 @@ for (const suite of chosen) {
     continue;
   }
   const args = ['--test', `--test-concurrency=${suite.parallel}`, `--test-timeout=${suite.timeoutMs}`];
+  if (suite.setup) args.push(`--test-global-setup=${suite.setup}`);
   const reporter = inCi
     ? ['--test-reporter=spec']
     : ['--test-reporter=dot', '--test-reporter-destination=stdout'];

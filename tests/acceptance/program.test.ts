@@ -164,7 +164,7 @@ test('inspect and convert work without a server', async () => {
     1,
     'an existing target is kept',
   );
-  assert.equal((await imageyard(['convert', target, target, '--to', 'raw'])).code, 1);
+  assert.equal((await imageyard(['convert', target, target, '--to', 'raw'])).code, 2);
 });
 
 test('a restart keeps everything, credentials and tokens too; after a change the password is null', async (t) => {

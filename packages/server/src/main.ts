@@ -170,6 +170,10 @@ export function createLog(level: string): Logger {
  */
 export async function runServer(settings: Settings): Promise<number> {
   const log = createLog(settings.logLevel);
+  // Heard from the first moment on: a signal during the start stops what was started.
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+  });
   let server: RunningServer;
   try {
     server = await startServer(settings, log);
@@ -177,9 +181,7 @@ export async function runServer(settings: Settings): Promise<number> {
     process.stderr.write(`imageyard: ${reasonOf(error, settings)}\n`);
     return 1;
   }
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
-  });
+  const signal = await signalled;
   log.info({ signal }, 'stopping');
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(1));
   await server.stop();

@@ -28,7 +28,10 @@ export function registerConvert(program: Command): void {
     .addOption(new Option('--from <format>', "the source's format, if you know it").choices(formatNames))
     .option('--subformat <name>', 'vhd: dynamic (default) or fixed')
     .option('--force', 'replace an existing target')
-    .addHelpText('after', '\nExit codes: 0 done, 2 refused, 1 anything else.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 2 refused (the source, or an existing target), 1 anything else.',
+    )
     .action(async (source: string, target: string, options: ConvertOptions) => {
       process.exitCode = await convert(source, target, options);
     });
@@ -40,7 +43,7 @@ class Stopped extends Error {}
 async function convert(source: string, target: string, options: ConvertOptions): Promise<number> {
   if (existsSync(target) && !options.force) {
     process.stderr.write(`imageyard: ${target} exists; --force replaces it\n`);
-    return exit.other;
+    return exit.refused;
   }
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.part`);
   const controller = new AbortController();
