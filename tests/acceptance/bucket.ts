@@ -9,6 +9,18 @@ const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256'
 const encode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
+/** The path in the one spelling that is signed: what need not be escaped isn't. */
+function canonicalPath(path: string): string {
+  try {
+    return path
+      .split('/')
+      .map((part) => encode(decodeURIComponent(part)))
+      .join('/');
+  } catch {
+    return path; // broken escapes have no other spelling
+  }
+}
+
 export interface S3Request {
   readonly method: string;
   /** As it stands in the URL, percent-encoded. */
@@ -32,7 +44,7 @@ export function signS3(keys: Keys, request: S3Request): Record<string, string> {
   const names = Object.keys(headers).sort();
   const canonical = [
     method,
-    path,
+    canonicalPath(path),
     queryOf(query),
     ...names.map((name) => `${name}:${headers[name]!.trim()}`),
     '',
