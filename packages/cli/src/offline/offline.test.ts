@@ -87,7 +87,7 @@ test('convert: an existing target is refused and left alone, unless --force says
   const target = join(place(), 'kept.raw');
   writeFileSync(target, 'precious');
   const refused = run('convert', sample, target, '--to', 'raw');
-  assert.equal(refused.code, 1);
+  assert.equal(refused.code, 2);
   assert.match(refused.stderr, /--force/);
   assert.equal(readFileSync(target, 'utf8'), 'precious');
   assert.equal(run('convert', sample, target, '--to', 'raw', '--force').code, 0);
