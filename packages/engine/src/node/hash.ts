@@ -58,6 +58,7 @@ export async function hashSource(
   const { signal } = options;
   signal?.throwIfAborted();
   const total = await sizeOfSource(spec);
+  signal?.throwIfAborted(); // an abort meanwhile fires no listener added later
   const follower = createHashFollower(names);
   const abandon = (): void => follower.abandon();
   signal?.addEventListener('abort', abandon, { once: true });
