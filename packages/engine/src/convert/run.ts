@@ -46,6 +46,7 @@ export async function convertDisk(
   const recorder = new Recorder(frontier, hooks, options.markBytes);
   const stop = (): void => ticket.stop();
   signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop(); // while the source was opened: nobody will tell us again
   try {
     const report = recorder.add.bind(recorder);
     const lanes = Array.from({ length: options.lanes ?? 1 }, () =>

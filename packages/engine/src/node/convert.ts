@@ -69,6 +69,7 @@ async function moveAll(conversion: Conversion & { readonly ends: ConversionEnds 
   };
   const stop = (): void => ticket.stop();
   signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop(); // while the source was opened: nobody will tell us again
   try {
     feed();
     progress.tell(frontier.dataBytes);
