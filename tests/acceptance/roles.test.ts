@@ -4,51 +4,15 @@
  * the identity API; what a role may do stands below as the documentation has it, not as the code does.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startServer } from '../harness.ts';
 import type { Ready, Running } from '../harness.ts';
 import { caller, jobEnd, login } from './account.ts';
-import type { Call } from './account.ts';
+import type { Answer, Call } from './account.ts';
 import { s3, s3Ok } from './bucket.ts';
 import type { Keys } from './bucket.ts';
-
-type Right =
-  | 'imsRead'
-  | 'imsWrite'
-  | 'glanceRead'
-  | 'download'
-  | 'glanceWrite'
-  | 'publicize'
-  | 'bucketRead'
-  | 'bucketWrite'
-  | 'accounts';
-
-const writer: readonly Right[] = ['imsRead', 'imsWrite', 'glanceRead', 'download', 'glanceWrite'];
-const all: readonly Right[] = [...writer, 'bucketRead', 'bucketWrite'];
-const reader: readonly Right[] = ['imsRead', 'glanceRead'];
-/** Role as a grant spells it → its rights in the token's project. `admin` has them in every project. */
-const rights: Readonly<Record<string, readonly Right[]>> = {
-  admin: [...all, 'publicize', 'accounts'],
-  member: all,
-  reader: [...reader, 'bucketRead'],
-  service: [],
-  te_admin: all,
-  'Tenant Administrator': all,
-  'IMS Administrator': writer,
-  'IMS FullAccess': writer,
-  'Server Administrator': writer,
-  'IMS ReadOnlyAccess': reader,
-  readonly: [...reader, 'bucketRead'],
-  'Tenant Guest': [...reader, 'bucketRead'],
-  secu_admin: [],
-  'Security Administrator': [],
-};
-
-const sample = readFileSync(join(import.meta.dirname, '../fixtures/sample/sample.qcow2'));
-const patchType = { 'content-type': 'application/openstack-images-v2.1-json-patch' };
-const octets = { 'content-type': 'application/octet-stream' };
+import { may, rights, rows, sample } from './role-table.ts';
+import type { Right, Row } from './role-table.ts';
 
 interface Person {
   readonly id: string;
@@ -145,155 +109,14 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-interface Row {
-  readonly name: string;
-  /** Every one of these is needed; none: any token of a project will do. */
-  readonly needs: readonly Right[];
-  readonly send: (call: Call, target: { image: string }) => ReturnType<Call>;
-  /** Status for who may, on an image of his own project. */
-  readonly allowed: number;
-  /** Status for who may in his project, on another project's image: it is not there for him. */
-  readonly foreign: number | 'own list';
-  /** It destroys what it is tried on. */
-  readonly fresh?: true;
-}
-
-const replaceName = [{ op: 'replace', path: '/name', value: 'of the owner' }];
-const publish = [{ op: 'replace', path: '/visibility', value: 'public' }];
-const rows: readonly Row[] = [
-  {
-    name: 'IMS list',
-    needs: ['imsRead'],
-    allowed: 200,
-    foreign: 'own list',
-    send: (c) => c('GET', '/v2/cloudimages'),
-  },
-  {
-    name: 'IMS register (of an image that is active: refused after the rights)',
-    needs: ['imsWrite', 'bucketRead'],
-    allowed: 400,
-    foreign: 404,
-    send: (c, t) => c('PUT', `/v1/cloudimages/${t.image}/upload`, { image_url: 'owned:disk' }),
-  },
-  {
-    name: 'IMS update',
-    needs: ['imsWrite'],
-    allowed: 200,
-    foreign: 404,
-    send: (c, t) => c('PATCH', `/v2/cloudimages/${t.image}`, replaceName),
-  },
-  {
-    name: 'IMS quota',
-    needs: ['imsRead'],
-    allowed: 200,
-    foreign: 200,
-    send: (c) => c('GET', '/v1/cloudimages/quota'),
-  },
-  {
-    name: 'IMS operating systems',
-    needs: ['imsRead'],
-    allowed: 200,
-    foreign: 200,
-    send: (c) => c('GET', '/v1/cloudimages/os_version'),
-  },
-  {
-    name: 'Glance list',
-    needs: ['glanceRead'],
-    allowed: 200,
-    foreign: 'own list',
-    send: (c) => c('GET', '/v2/images'),
-  },
-  {
-    name: 'Glance show',
-    needs: ['glanceRead'],
-    allowed: 200,
-    foreign: 404,
-    send: (c, t) => c('GET', `/v2/images/${t.image}`),
-  },
-  { name: 'Glance create', needs: ['glanceWrite'], allowed: 201, foreign: 201, send: createAndRemove },
-  {
-    name: 'Glance update',
-    needs: ['glanceWrite'],
-    allowed: 200,
-    foreign: 404,
-    send: (c, t) => c('PATCH', `/v2/images/${t.image}`, JSON.stringify(replaceName), patchType),
-  },
-  {
-    name: 'Glance publish',
-    needs: ['glanceWrite', 'publicize'],
-    allowed: 200,
-    foreign: 404,
-    fresh: true,
-    send: (c, t) => c('PATCH', `/v2/images/${t.image}`, JSON.stringify(publish), patchType),
-  },
-  {
-    name: 'Glance delete',
-    needs: ['glanceWrite'],
-    allowed: 204,
-    foreign: 404,
-    fresh: true,
-    send: (c, t) => c('DELETE', `/v2/images/${t.image}`),
-  },
-  {
-    name: 'Glance upload',
-    needs: ['glanceWrite'],
-    allowed: 204,
-    foreign: 404,
-    fresh: true,
-    send: (c, t) => c('PUT', `/v2/images/${t.image}/file`, sample, octets),
-  },
-  {
-    name: 'Glance download',
-    needs: ['download'],
-    allowed: 200,
-    foreign: 404,
-    send: (c, t) => c('GET', `/v2/images/${t.image}/file`),
-  },
-  {
-    name: 'Glance tag',
-    needs: ['glanceWrite'],
-    allowed: 204,
-    foreign: 404,
-    send: (c, t) => c('PUT', `/v2/images/${t.image}/tags/tried`),
-  },
-  {
-    name: 'Glance untag',
-    needs: ['glanceWrite'],
-    allowed: 404,
-    foreign: 404,
-    send: (c, t) => c('DELETE', `/v2/images/${t.image}/tags/never`),
-  },
-  {
-    name: 'Glance members',
-    needs: ['glanceRead'],
-    allowed: 200,
-    foreign: 404,
-    send: (c, t) => c('GET', `/v2/images/${t.image}/members`),
-  },
-  {
-    name: 'Glance schema',
-    needs: [],
-    allowed: 200,
-    foreign: 200,
-    send: (c) => c('GET', '/v2/schemas/image'),
-  },
-];
-
-/** What was made is removed by the administrator, so that lists stay short. */
-async function createAndRemove(call: Call): ReturnType<Call> {
-  const answer = await call('POST', '/v2/images', { name: 'made by a role' });
-  if (answer.status === 201) await ok(root('DELETE', `/v2/images/${answer.json<{ id: string }>().id}`));
-  return answer;
-}
-
-const may = (role: string, row: Row): boolean => row.needs.every((right) => rights[role]!.includes(right));
-
 async function targetOf(row: Row): Promise<{ image: string }> {
   return { image: row.fresh ? await newImage('fresh') : image };
 }
 
-async function tidy(row: Row, target: { image: string }): Promise<void> {
+/** Remove what a call made or was tried on, so that lists stay short. */
+async function tidy(row: Row, target: { image: string }, { status, json }: Answer): Promise<void> {
   if (row.fresh) await owner('DELETE', `/v2/images/${target.image}`);
+  if (row.creates && status === 201) await ok(root('DELETE', `/v2/images/${json<{ id: string }>().id}`));
 }
 
 /** Ids in a list's answer. */
@@ -309,7 +132,7 @@ for (const role of Object.keys(rights))
         assert.equal(answer.status, may(role, row) ? row.allowed : 403, answer.text.slice(0, 300));
         if (row.foreign === 'own list' && answer.status === 200)
           assert.ok(idsOf(answer.text).includes(image));
-        await tidy(row, target);
+        await tidy(row, target, answer);
       });
 
       test(`${row.name}: nothing of another project`, async () => {
@@ -324,18 +147,19 @@ for (const role of Object.keys(rights))
           assert.ok(!text.includes('of the owner') && !text.includes(ownerId), text.slice(0, 300));
           if (row.foreign === 'own list' && status === 200) assert.deepEqual(idsOf(text), []);
         }
-        await tidy(row, target);
+        await tidy(row, target, answer);
       });
 
       test(`${row.name}: nothing without a project`, async () => {
         const target = await targetOf(row);
-        const { status, text } = await row.send(people.get(role)!.unscoped, target);
+        const answer = await row.send(people.get(role)!.unscoped, target);
+        const { status, text } = answer;
         assert.ok(!text.includes('of the owner') && !text.includes(ownerId), text.slice(0, 300));
         if (row.name.startsWith('IMS')) assert.equal(status, 403, text.slice(0, 300));
         else if (row.name === 'Glance list') assert.deepEqual(idsOf(text), []);
         else if (row.needs.length > 0)
           assert.ok([403, 404].includes(status), `${status} ${text.slice(0, 300)}`);
-        await tidy(row, target);
+        await tidy(row, target, answer);
       });
     }
 
@@ -416,7 +240,8 @@ describe('no token, a dead token', () => {
         const { status, text, headers } = await row.send(call, { image });
         assert.equal(status, 401, text);
         assert.ok(!text.includes(ownerId));
-        assert.equal(headers.get('www-authenticate'), `Keystone uri="${ready.identity}"`);
+        if (!row.name.startsWith('IMS'))
+          assert.equal(headers.get('www-authenticate'), `Keystone uri="${ready.identity}"`);
       }
     });
 });
