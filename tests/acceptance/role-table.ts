@@ -106,7 +106,14 @@ export const rows: readonly Row[] = [
     foreign: 404,
     send: (c, t) => c('GET', `/v2/images/${t.image}`),
   },
-  { name: 'Glance create', needs: ['glanceWrite'], allowed: 201, foreign: 201, send: createAndRemove },
+  {
+    name: 'Glance create',
+    needs: ['glanceWrite'],
+    allowed: 201,
+    foreign: 201,
+    creates: true,
+    send: (c) => c('POST', '/v2/images', { name: 'made by a role' }),
+  },
   {
     name: 'Glance update',
     needs: ['glanceWrite'],
