@@ -15,7 +15,7 @@ const documentLimitBytes = 1024 * 1024;
 async function judgeLocation(call: Call): Promise<void> {
   const text = await readDocument({ ...call, limitBytes: documentLimitBytes });
   if (text.trim() === '') return;
-  const root = readXml(text);
+  const root = await readXml(text);
   if (root.name !== 'CreateBucketConfiguration') throw new S3Error('MalformedXML');
   const location = textOf(root, 'LocationConstraint') ?? textOf(root, 'Location');
   if (location === undefined || location === '' || location === call.region) return;
@@ -82,7 +82,7 @@ export async function readBucketClass({ dialect, bucket }: BucketCall): Promise<
 
 /** `PUT /{bucket}?storageClass`, `?storagePolicy` */
 export async function writeBucketClass(call: BucketCall): Promise<Answer> {
-  const root = readXml(await readDocument({ ...call, limitBytes: documentLimitBytes }));
+  const root = await readXml(await readDocument({ ...call, limitBytes: documentLimitBytes }));
   const text = root.name === 'StorageClass' ? root.text.trim() : textOf(root, 'DefaultStorageClass');
   if (text === undefined) throw new S3Error('MalformedXML');
   const storageClass = parseBucketClass(call, text);

@@ -49,7 +49,7 @@ function wishOf(object: Read): Wish {
 /** `POST /{bucket}?delete` */
 export async function deleteObjects(call: BucketCall): Promise<Answer> {
   const text = await readDocument({ ...call, limitBytes: documentLimitBytes, mustBeProved: true });
-  const root = readXml(text);
+  const root = await readXml(text);
   const wishes = allOf(root, 'Object').map(wishOf);
   if (root.name !== 'Delete' || wishes.length === 0 || wishes.length > mostKeys)
     throw new S3Error('MalformedXML');

@@ -118,7 +118,7 @@ export async function completeUpload(call: BucketCall): Promise<Answer> {
   const { bucket, target, core, dialect, headers } = call;
   // Its checksum headers speak of the object, not of this document.
   const own = new Headers(headers.startingWith('').filter(([name]) => !name.startsWith('x-amz-checksum-')));
-  const root = readXml(await readDocument({ ...call, headers: own, limitBytes: documentLimitBytes }));
+  const root = await readXml(await readDocument({ ...call, headers: own, limitBytes: documentLimitBytes }));
   // Of a part that was sent twice and is named twice in a row, the last counts.
   const parts = allOf(root, 'Part')
     .map(namedPart)

@@ -35,7 +35,7 @@ export const requestPayment: Verb = async ({ dialect }) =>
 
 /** `PUT ?versioning`: it can be switched off, which it is. */
 export async function writeVersioning(call: BucketCall): Promise<Answer> {
-  const root = readXml(await readDocument({ ...call, limitBytes: documentLimitBytes }));
+  const root = await readXml(await readDocument({ ...call, limitBytes: documentLimitBytes }));
   const status = textOf(root, 'Status');
   if (root.name !== 'VersioningConfiguration' || (status !== 'Enabled' && status !== 'Suspended'))
     throw new S3Error('MalformedXML');
@@ -92,7 +92,7 @@ export async function writeAcl(call: BucketCall): Promise<Answer> {
   if (grants.length > 0) throw new S3Error('NotImplemented', 'Grants are not supported.');
   const text = await readDocument({ ...call, limitBytes: documentLimitBytes });
   if (text.trim() === '') return emptyAnswer(200);
-  const root = readXml(text);
+  const root = await readXml(text);
   if (root.name !== 'AccessControlPolicy') throw new S3Error('MalformedACLError');
   if (!isOwnersOnly(root, [bucket.projectId, bucket.domainId]))
     throw new S3Error('NotImplemented', 'Only the owner of a bucket can be granted access to it.');
