@@ -89,7 +89,7 @@ test('rights: another project’s bucket is closed, a reader reads', async () =>
 test('claims about a body are held against it, and the old object stays', async () => {
   const old = await put('claimed', 'old');
   assert.equal(old.headers.etag, `"${md5('old')}"`);
-  const before = await stored();
+  const earlier = await stored();
   const refused = async (expected: string, request: Partial<TestRequest>) =>
     assert.equal(
       code(await call({ method: 'PUT', path: '/pail/claimed', body: 'new', ...request })),
@@ -108,7 +108,7 @@ test('claims about a body are held against it, and the old object stays', async 
   await refused('MetadataTooLarge', { headers: { 'x-amz-meta-a': 'a'.repeat(2100) } });
   await refused('InvalidStorageClass', { headers: { 'x-amz-storage-class': 'HOT' } });
   assert.equal((await call({ path: '/pail/claimed' })).body, 'old');
-  assert.equal(await stored(), before);
+  assert.equal(await stored(), earlier);
 });
 
 const crcOf = (text: string): string => {
@@ -222,7 +222,7 @@ test('Expect: 100-continue is judged before the body is asked for', async () => 
 
 test('a client that vanishes or falls asleep inside a body leaves nothing', async () => {
   await put('slow', 'old');
-  const before = await stored();
+  const earlier = await stored();
   const request = { method: 'PUT', path: '/pail/slow', payload: 'UNSIGNED-PAYLOAD' };
   const headers = { ...signedHeaders(ann, gateway.port, request), 'content-length': '3000000' };
   const socket = connect(gateway.port, '127.0.0.1');
@@ -232,8 +232,8 @@ test('a client that vanishes or falls asleep inside a body leaves nothing', asyn
   socket.destroy();
   const asleep = await onSocket(headText('PUT', '/pail/slow', headers) + 'x'.repeat(100));
   assert.match(asleep, /^HTTP\/1.1 408 [\s\S]*RequestTimeout/);
-  for (let waited = 0; waited < 3000 && (await stored()) !== before; waited += 50) await pause(50);
-  assert.equal(await stored(), before);
+  for (let waited = 0; waited < 3000 && (await stored()) !== earlier; waited += 50) await pause(50);
+  assert.equal(await stored(), earlier);
   assert.equal((await call({ path: '/pail/slow' })).body, 'old');
   const rows = await gateway.catalog.db
     .selectFrom('blobs')
