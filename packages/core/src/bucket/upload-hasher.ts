@@ -8,6 +8,8 @@ import type { UploadPart } from './types.ts';
 const wanted: readonly HashName[] = ['md5', 'sha256', 'sha512'];
 /** Uploads that are hashed while they arrive; the others when somebody needs their hashes. */
 const mostFollowed = 16;
+/** An upload without a new part for so long gives its place to another. */
+const idleMs = 15 * 60_000;
 /** Most parts of an upload. */
 const mostParts = 10_000;
 
@@ -37,6 +39,8 @@ interface Followed {
   /** Parts that came before their predecessors did. */
   readonly early: Map<number, UploadPart>;
   steps: Promise<void>;
+  /** When the last part came, by the monotonic clock. */
+  usedAt: number;
   /** A fed part was replaced: these hashes are of no use. */
   spoilt: boolean;
 }
@@ -54,17 +58,23 @@ export function createUploadHasher({ catalog, blobs, createHashFollower }: Hashe
     uploads.delete(uploadId);
   };
 
-  const follow = (uploadId: string): Followed => {
-    if (uploads.size >= mostFollowed) drop(uploads.keys().next().value!); // the one idle for longest
+  /** @returns undefined while all places are taken by uploads that go on */
+  const follow = (uploadId: string): Followed | undefined => {
+    const [longestIdle] = uploads;
+    if (uploads.size >= mostFollowed && longestIdle !== undefined) {
+      if (performance.now() - longestIdle[1].usedAt < idleMs) return undefined;
+      drop(longestIdle[0]);
+    }
     const followed: Followed = {
       follower: createHashFollower(wanted),
       fed: [],
       early: new Map(),
       steps: Promise.resolve(),
+      usedAt: performance.now(),
       spoilt: false,
     };
     uploads.set(uploadId, followed);
-    step(uploadId, followed, async () => {
+    step(followed, async () => {
       // What arrived before a restart, or before this upload lost its place here.
       for (const row of await partsAfter(catalog.db, uploadId, 0, mostParts)) {
         const part = partOf(row);
@@ -75,11 +85,14 @@ export function createUploadHasher({ catalog, blobs, createHashFollower }: Hashe
     return followed;
   };
 
-  const step = (uploadId: string, followed: Followed, work: () => Promise<void>): void => {
-    followed.steps = followed.steps.then(work).catch(() => {
-      followed.spoilt = true;
-      if (uploads.get(uploadId) === followed) drop(uploadId);
-    });
+  const step = (followed: Followed, work: () => Promise<void>): void => {
+    followed.steps = followed.steps
+      .then(() => (followed.spoilt ? undefined : work()))
+      .catch(() => {
+        // It stays on the list: starting anew at each repeated part would read everything each time.
+        followed.spoilt = true;
+        followed.follower.abandon();
+      });
   };
 
   const feed = async (followed: Followed, part: UploadPart): Promise<void> => {
@@ -102,13 +115,12 @@ export function createUploadHasher({ catalog, blobs, createHashFollower }: Hashe
 
   return {
     partArrived(uploadId, part) {
-      let followed = uploads.get(uploadId);
-      if (followed) {
-        uploads.delete(uploadId); // now the latest
-        uploads.set(uploadId, followed);
-      } else followed = follow(uploadId);
-      const current = followed;
-      step(uploadId, current, async () => {
+      const current = uploads.get(uploadId) ?? follow(uploadId);
+      if (!current) return;
+      uploads.delete(uploadId); // now the latest
+      uploads.set(uploadId, current);
+      current.usedAt = performance.now();
+      step(current, async () => {
         if (part.partNumber <= current.fed.length) {
           if (current.fed[part.partNumber - 1] !== part.blobId) throw new Error('a hashed part was replaced');
           return;
