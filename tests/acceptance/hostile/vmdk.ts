@@ -52,7 +52,12 @@ const grain =
     );
 
 const vmdk = named('vmdk', [
-  ['H2 capacity 2^48 − 1 sectors', m([12, [255, 255, 255, 255, 255, 255, 0, 0]]), 'capacity at byte 12'],
+  [
+    'H2 capacity 2^48 − 1 sectors',
+    m([12, [255, 255, 255, 255, 255, 255, 0, 0]]),
+    /capacity at byte 12/,
+    'IMG.0111',
+  ],
   ['H2 CVE-2014-0142 grains of 0 sectors', m([20, le64(0)]), 'grain_size at byte 20'],
   ['H2 grain tables of 2^32 − 1 entries', m([44, le32(0xffff_ffff)]), 'table_entries at byte 44'],
   ['H3 both directories behind the end', m([48, le64(2 ** 32)], [56, le64(2 ** 32)]), 'gd_offset at byte 56'],
