@@ -4,7 +4,6 @@ import { errorRow } from '../../errors/table.ts';
 /** Codes that the dialect itself finds, with status and S3's own text. */
 const codes = {
   AccessDenied: [403, 'Access Denied'],
-  AccessForbidden: [403, 'CORSResponse: CORS is not enabled for this bucket.'],
   AuthorizationHeaderMalformed: [400, 'The authorization header is malformed.'],
   AuthorizationQueryParametersError: [400, 'The query parameters of the signature are malformed.'],
   BadDigest: [400, 'The Content-MD5 or checksum value that you specified did not match what we received.'],

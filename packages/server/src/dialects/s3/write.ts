@@ -72,9 +72,10 @@ export async function writeFault(
   }
   if (fault.status === 408) response.setHeader('Connection', 'close');
   const prefix = prefixOf(dialect);
+  const code = dialect === 'obs' && fault.code === 'NotImplemented' ? 'ServiceNotImplemented' : fault.code;
   const body = document(
     element('Error', [
-      element('Code', fault.code),
+      element('Code', code),
       element('Message', fault.message),
       ...Object.entries(fault.facts).map(([name, value]) => element(name, value)),
       target ? element('Resource', resourceOf(target)) : undefined,
@@ -88,7 +89,7 @@ export async function writeFault(
     headers: {
       'content-type': 'application/xml',
       ...fault.headers,
-      [`${prefix}error-code`]: isHead ? fault.code : undefined,
+      [`${prefix}error-code`]: isHead ? code : undefined,
       [`${prefix}error-message`]: isHead ? fault.message : undefined,
     },
     body,
