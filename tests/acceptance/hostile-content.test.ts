@@ -51,8 +51,6 @@ before(async () => {
   server = await startServer();
   call = caller(server.ready, await login(server.ready));
   await s3Ok(server.ready, { method: 'PUT', path: `/${bucket}` });
-  await registered(bases.qcow2, 'warm-up', { disk_format: 'raw' });
-  residentBefore = residentMiB();
 });
 after(() => server?.[Symbol.asyncDispose]());
 
@@ -152,6 +150,18 @@ async function refuses(recipe: Recipe): Promise<void> {
 }
 
 describe('hostile content', { skip: noQemu }, () => {
+  test(
+    'the sound files that the hostile ones are made from become active',
+    { timeout: 120_000 },
+    async () => {
+      for (const [name, file] of Object.entries(bases)) {
+        const { job, status } = await registered(file, `sound-${name}`, { disk_format: 'raw' });
+        assert.deepEqual([job.status, status], ['SUCCESS', 'active'], `${name}: ${job.fail_reason}`);
+      }
+      residentBefore = residentMiB(); // with threads started and heaps grown to what sound work needs
+    },
+  );
+
   for (const recipe of [...qcowRecipes, ...vhdRecipes, ...vmdkRecipes, ...foreignRecipes])
     test(`refused: ${recipe.format} ${recipe.title}`, { timeout: 60_000 }, () => refuses(recipe));
 

@@ -142,7 +142,11 @@ const vhdx = named('vhdx', [
     (b) => poke(b.vhdx, [batX + 8, le64(b.vhdx.readBigUInt64LE(batX) | 6n)]),
     /share.*bat\[1\] at byte \d+/,
   ],
-  ['two bad headers', (b) => poke(b.vhdx, [heads[0] + 20, [9]], [heads[1] + 20, [9]]), /header at byte \d+/],
+  [
+    'two bad headers',
+    (b) => poke(b.vhdx, ...heads.map((head) => [head + 20, [~b.vhdx[head + 20]! & 255]] as const)),
+    /header at byte \d+/,
+  ],
   [
     'two bad region tables',
     (b) => poke(b.vhdx, [regions + 9, [1]], [regions + 65536 + 9, [1]]),
