@@ -1,4 +1,3 @@
-import swagger from '@fastify/swagger';
 import type { Identity } from '@imageyard/core';
 import type { ImageCore } from './core.ts';
 import { glanceDialect } from './dialects/glance/routes.ts';
@@ -6,6 +5,7 @@ import type { ImageDialect } from './dialects/glance/view.ts';
 import { imsDialect } from './dialects/ims/routes.ts';
 import { keystoneDialect } from './dialects/keystone/plugin.ts';
 import { createDialectApp } from './http/app.ts';
+import type { Dialect } from './http/app.ts';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from './http/fastify.ts';
 
 /** What the API listener calls. */
@@ -41,11 +41,31 @@ export function createApiApp(core: ApiCore, config: ApiConfig): Promise<FastifyI
     imsDialect({ core }),
     glanceDialect({ core, dialect, publicUrl }),
   ];
-  return createDialectApp(config, dialects, (app) => describeApi(app, config.version ?? '0.0.0'));
+  return createDialectApp(config, dialects, async (app) => serveDescription(app, config, dialects));
 }
 
-/** `GET /openapi.json`: OpenAPI 3.1 made from the schemas that the routes carry. */
-async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+/** `GET /openapi.json`: OpenAPI 3.1 made from the schemas that the routes carry, at the first request. */
+function serveDescription(app: FastifyInstance, config: ApiConfig, dialects: readonly Dialect[]): void {
+  let description: Promise<object> | undefined;
+  app.get(
+    '/openapi.json',
+    { schema: { hide: true } as object },
+    () => (description ??= describe(config, dialects)),
+  );
+}
+
+/** The same routes once more, on an instance that never listens and whose routes are collected. */
+async function describe(config: ApiConfig, dialects: readonly Dialect[]): Promise<object> {
+  const quiet = { ...config, logger: undefined };
+  const app = await createDialectApp(quiet, dialects, (bare) => collect(bare, config.version ?? '0.0.0'));
+  await app.ready();
+  const document = app.swagger();
+  await app.close();
+  return document;
+}
+
+async function collect(app: FastifyInstance, version: string): Promise<void> {
+  const { default: swagger } = await import('@fastify/swagger');
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -68,5 +88,4 @@ async function describeApi(app: FastifyInstance, version: string): Promise<void>
       security: [{ token: [] }, { signature: [] }],
     },
   });
-  app.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger());
 }

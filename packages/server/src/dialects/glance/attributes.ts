@@ -1,12 +1,8 @@
-import { writableProperties } from '@imageyard/wire';
+import { schemaFaults, writableProperties } from '@imageyard/wire';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { GlanceError } from './errors.ts';
 
-type Check = { Check(value: unknown): boolean; Errors(value: unknown): readonly { message: string }[] };
-const checks = new Map<string, Check>(
-  Object.entries(writableProperties).map(([name, schema]) => [name, Compile(schema as TSchema) as Check]),
-);
+const schemas = new Map<string, TSchema>(Object.entries(writableProperties));
 const MAX_GB = 2147483647;
 const LONGEST_NAME = 255;
 const LONGEST_VALUE = 65535;
@@ -17,9 +13,9 @@ const LONGEST_VALUE = 65535;
  */
 export function checkAttribute(name: string, value: unknown): void {
   if (name === '') throw mismatch('the name of a property must not be empty');
-  const check = checks.get(name);
-  if (!check) return checkProperty(name, value);
-  const fault = check.Check(value) ? undefined : check.Errors(value)[0];
+  const schema = schemas.get(name);
+  if (!schema) return checkProperty(name, value);
+  const [fault] = schemaFaults(schema, value);
   if (fault) throw mismatch(`${name} ${fault.message}${shown(value)}`);
   if (name === 'min_disk' || name === 'min_ram') checkAmount(name, value as number);
 }

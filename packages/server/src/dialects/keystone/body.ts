@@ -1,5 +1,5 @@
+import { schemaFaults } from '@imageyard/wire';
 import type { Static, TSchema } from 'typebox';
-import { Errors } from 'typebox/value';
 import type { FastifyReply, FastifyRequest } from '../../http/fastify.ts';
 import { wholeBody } from '../../http/body.ts';
 import { KeystoneError, expecting } from './errors.ts';
@@ -63,7 +63,7 @@ export async function envelope<S extends TSchema>(
 
 /** The value itself, if it is of this shape. @throws {KeystoneError} 400 */
 export function shaped<S extends TSchema>(value: unknown, schema: S): Static<S> & JsonObject {
-  const [first] = Errors(schema, value);
+  const [first] = schemaFaults(schema, value);
   if (!first) return value as Static<S> & JsonObject;
   const missing = (first.params as { requiredProperties?: string[] }).requiredProperties?.[0];
   if (missing !== undefined) throw new KeystoneError(400, `'${missing}' is a required property`);
