@@ -38,15 +38,17 @@ export async function startServer(settings: Settings, log: Logger): Promise<Runn
   try {
     const rooms = await openRooms(settings, folder, ({ event, ...facts }) => log.info(facts, event));
     undo.push(() => rooms.close());
-    const first = await firstStart(settings, folder, rooms);
-    await rooms.blobs.sweep();
-    await rooms.transfer.recover();
-
     const bucket = bucketServer(settings, rooms, log);
     undo.push(() => bucket.server.close());
     const bucketAddress = await listen(bucket.server, settings.bucketListen);
-    const api = await apiServer(settings, rooms, log, bucketAddress.port);
+    // Judging the first password costs another thread 25 ms or more: meanwhile the routes are made.
+    const [first, api] = await Promise.all([
+      firstStart(settings, folder, rooms),
+      apiServer(settings, rooms, log, bucketAddress.port),
+    ]);
     undo.push(() => api.close());
+    await rooms.blobs.sweep();
+    await rooms.transfer.recover();
     await api.listen({ host: settings.listen.host, port: settings.listen.port });
     const apiAddress = api.server.address() as AddressInfo;
 
