@@ -140,7 +140,12 @@ test('receive: a client that vanishes leaves nothing', async () => {
   const broken = new Readable({ read() {} });
   const receiving = blobs.receive(broken, { limitBytes });
   broken.push(randomBytes(2_000_000));
-  setTimeout(() => broken.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })), 20);
+  const vanish = (): void => void broken.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  const read = setInterval(() => {
+    if (broken.readableLength > 0) return; // still unread
+    clearInterval(read);
+    setTimeout(vanish, 20);
+  }, 5);
   await assert.rejects(receiving, {
     kind: 'request-malformed',
     facts: { receivedBytes: 2_000_000, disconnected: true },
@@ -151,6 +156,16 @@ test('receive: a client that vanishes leaves nothing', async () => {
   setTimeout(() => stopped.abort(new Error('stopping')), 20);
   await assert.rejects(aborted, /stopping/);
   assert.ok(endless.destroyed);
+  assert.deepEqual(await rows(), []);
+  assert.deepEqual(await stored(), []);
+});
+
+test('receive: a client that vanishes before the first byte is read leaves nothing', async () => {
+  const { blobs, rows, stored } = await room();
+  const gone = new Readable({ read() {} });
+  const receiving = blobs.receive(gone, { limitBytes });
+  gone.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  await assert.rejects(receiving, { kind: 'request-malformed' });
   assert.deepEqual(await rows(), []);
   assert.deepEqual(await stored(), []);
 });

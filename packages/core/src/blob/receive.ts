@@ -22,6 +22,8 @@ export async function receiveBlob(
   body: Readable,
   options: ReceiveOptions,
 ): Promise<ReceivedBlob> {
+  // A client may vanish before anybody reads: the reader is told later, nobody else has to be.
+  body.on('error', () => {});
   checkAnnounced(options);
   const id = randomBytes(16).toString('hex');
   const owner = { writer: context.writer };
