@@ -168,7 +168,7 @@ async function openEmbedded(): Promise<Opened> {
 
 async function openServer(): Promise<Opened> {
   const cluster = await startCluster({ settings: ['shared_buffers=512MB', 'max_wal_size=4GB'] });
-  const catalog = await openPostgresql(cluster.url('postgres'), 4);
+  const catalog = await openPostgresql(cluster.url('postgres'), { poolSize: 4 });
   return {
     catalog,
     async close() {

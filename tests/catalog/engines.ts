@@ -57,7 +57,7 @@ let template: Promise<string> | undefined;
 
 async function migratedTemplate(): Promise<string> {
   const { url, name } = await freshDatabase();
-  const catalog = await openPostgresql(url, 2);
+  const catalog = await openPostgresql(url, { poolSize: 2 });
   await migrate(catalog);
   await catalog.close();
   return name;
@@ -66,5 +66,5 @@ async function migratedTemplate(): Promise<string> {
 async function temporaryPostgresql(): Promise<Temporary> {
   template ??= migratedTemplate();
   const { url } = await freshDatabase(await template);
-  return { catalog: await openPostgresql(url, 5), remove: () => Promise.resolve() };
+  return { catalog: await openPostgresql(url, { poolSize: 5 }), remove: () => Promise.resolve() };
 }

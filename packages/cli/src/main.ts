@@ -5,7 +5,10 @@ import { Command, CommanderError } from 'commander';
  * @returns the exit code; `serve` returns when it has stopped
  */
 export async function main(args: readonly string[]): Promise<number> {
+  // A reader that has seen enough (`| head`) is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const program = new Command('imageyard')
+    .version('0.1.0')
     .description('Image management service, and the disk-image tool that goes with it')
     .showHelpAfterError()
     .exitOverride();

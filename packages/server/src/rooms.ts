@@ -36,7 +36,11 @@ export interface Rooms {
 async function openCatalog(settings: Settings): Promise<Catalog> {
   const catalog = settings.databaseUrl.startsWith('sqlite:')
     ? openSqlite(settings.databaseUrl.slice('sqlite:'.length))
-    : await openPostgresql(settings.databaseUrl);
+    : await openPostgresql(settings.databaseUrl, { exclusive: true }).catch((error: Error) => {
+        throw new Error(`the database named by DATABASE_URL can't be used: ${error.message}`, {
+          cause: error,
+        });
+      });
   try {
     await migrate(catalog);
     return catalog;

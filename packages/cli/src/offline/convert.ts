@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { drivers, formatNames, type FormatName } from '@imageyard/engine';
@@ -41,7 +41,13 @@ export function registerConvert(program: Command): void {
 class Stopped extends Error {}
 
 async function convert(source: string, target: string, options: ConvertOptions): Promise<number> {
-  if (existsSync(target) && !options.force) {
+  const standing = lstatSync(target, { throwIfNoEntry: false });
+  if (standing && !standing.isFile()) {
+    // A device would be replaced, not written; a link would become the file.
+    process.stderr.write(`imageyard: ${target} is not a regular file\n`);
+    return exit.refused;
+  }
+  if (standing && !options.force) {
     process.stderr.write(`imageyard: ${target} exists; --force replaces it\n`);
     return exit.refused;
   }

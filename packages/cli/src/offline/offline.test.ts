@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -92,6 +93,15 @@ test('convert: an existing target is refused and left alone, unless --force says
   assert.equal(readFileSync(target, 'utf8'), 'precious');
   assert.equal(run('convert', sample, target, '--to', 'raw', '--force').code, 0);
   assert.ok(readFileSync(target).length > 1_000_000);
+});
+
+test('convert: a target that is no regular file is refused, even with --force', () => {
+  for (const target of ['/dev/null', place()]) {
+    const refused = run('convert', sample, target, '--to', 'raw', '--force');
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /not a regular file/);
+  }
+  assert.ok(statSync('/dev/null').isCharacterDevice());
 });
 
 test('convert: a refused source gives exit status 2, kind, message and place, and leaves nothing', () => {

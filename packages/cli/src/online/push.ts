@@ -13,6 +13,8 @@ import {
 } from '@imageyard/wire/client';
 import { BucketClient } from '@imageyard/wire/client';
 import type { ImageView, JobView } from '@imageyard/wire/client';
+import { formatNames } from '@imageyard/engine';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { createProgress } from '../terminal/progress.ts';
 import { ConnectionError, findConnection } from './connection.ts';
@@ -38,7 +40,12 @@ export function registerPush(program: Command): void {
     .argument('[source]', 'a file (./x, or any existing file), or BUCKET:OBJECT that is there already')
     .description('upload a disk image, register it and wait until it is active')
     .option('--name <name>', "the image's name; default: the file's")
-    .option('--format <format>', "format to store (raw, qcow2, vhd, zvhd2); default: the server's")
+    .addOption(
+      new Option(
+        '--format <format>',
+        "format to store (raw, qcow2, vhd, zvhd2); default: the server's",
+      ).choices(formatNames),
+    )
     .option('--min-disk <GB>', 'smallest disk of a machine made from the image')
     .option('--bucket <bucket>', 'bucket to upload to; default: push-PROJECT')
     .option(
@@ -166,7 +173,7 @@ const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
 /** Show the job's progress until it ends. @returns the exit code */
 async function follow(session: Session, jobId: string, options: PushOptions): Promise<number> {
   const progress = createProgress(process.stdout);
-  const again = `imageyard push --wait ${jobId}${options.readyFile ? ` --ready-file ${options.readyFile}` : ''}`;
+  const again = `npx imageyard push --wait ${jobId}${options.readyFile ? ` --ready-file ${options.readyFile}` : ''}`;
   let job: JobView | undefined;
   try {
     job = await interruptible(async (signal) => {

@@ -48,7 +48,7 @@ class Lines implements Progress {
 
   update(at: ProgressUpdate): void {
     if (at.stage !== this.#stage) {
-      this.finish();
+      this.#end(true);
       this.#stage = at.stage;
       this.#startedAt = this.#now();
       const size = at.bytesTotal > 0 ? `: ${bytesText(at.bytesTotal)}` : '';
@@ -58,12 +58,19 @@ class Lines implements Progress {
   }
 
   finish(): void {
+    this.#end(false);
+  }
+
+  /** @param complete another stage follows, so this one moved all its bytes, seen or not */
+  #end(complete: boolean): void {
     const last = this.#last;
     if (this.#stage === undefined || !last) return;
     this.#stage = this.#last = undefined;
     const seconds = (this.#now() - this.#startedAt) / 1000;
-    const rate = seconds > 0 && last.bytesDone > 0 ? `, ${bytesText(last.bytesDone / seconds)}/s` : '';
-    this.#stream.write(`${last.stage}: ${bytesText(last.bytesDone)} in ${seconds.toFixed(1)} s${rate}\n`);
+    const bytes = complete ? Math.max(last.bytesTotal, last.bytesDone) : last.bytesDone;
+    const rate = seconds >= 0.1 && bytes > 0 ? `, ${bytesText(bytes / seconds)}/s` : '';
+    const moved = bytes > 0 ? `${bytesText(bytes)} in ` : '';
+    this.#stream.write(`${last.stage}: ${moved}${seconds.toFixed(1)} s${rate}\n`);
   }
 }
 

@@ -22,9 +22,13 @@ const attempts = 4;
 
 /**
  * Open PostgreSQL 15 or later by URL: a pool of `poolSize` connections, and one that listens.
- * @throws when the server can't be reached
+ * @param exclusive hold the database for this process alone
+ * @throws when the server can't be reached, or another process has the database
  */
-export async function openPostgresql(url: string, poolSize = 10): Promise<Catalog> {
+export async function openPostgresql(
+  url: string,
+  { poolSize = 10, exclusive = false }: { poolSize?: number; exclusive?: boolean } = {},
+): Promise<Catalog> {
   const { default: pg } = await import('pg');
   const types = numbersFor(pg.types);
   const connection = { connectionString: url, types };
@@ -40,7 +44,7 @@ export async function openPostgresql(url: string, poolSize = 10): Promise<Catalo
     dialect: new PostgresDialect({ pool: () => Promise.resolve(pool({ max: 1 })) }),
   });
   await sql`select 1`.execute(db);
-  const wake = postgresWakeUp(() => new pg.Client({ ...connection, keepAlive: true }), main);
+  const wake = postgresWakeUp(() => new pg.Client({ ...connection, keepAlive: true }), main, exclusive);
   await wake.started;
   return {
     engine: 'postgresql',
@@ -76,10 +80,30 @@ async function repeating<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise
   }
 }
 
+/** Any two numbers; the same in every release. */
+const claimKey = [0x696d6167, 0x65796172] as const;
+
+/**
+ * One process for one database, as long as the blobs lie in a folder that only it has. The lock ends
+ * with the session, so after a crash the server may need a moment to notice.
+ */
+async function claim(client: Client): Promise<void> {
+  for (let waited = 0; ; waited += 250) {
+    const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1, $2) as held', [
+      ...claimKey,
+    ]);
+    if (rows[0]?.held) return;
+    if (waited >= 5000)
+      throw new Error('the database is in use by another imageyard; stop it first, or name another database');
+    await new Promise((wake) => setTimeout(wake, 250));
+  }
+}
+
 /** LISTEN on a connection of its own, opened again when it breaks; NOTIFY through the pool. */
 function postgresWakeUp(
   connect: () => Client,
   pool: Pool,
+  exclusive: boolean,
 ): WakeUp & { started: Promise<void>; stop(): Promise<void> } {
   const local = localWakeUp();
   let client: Client | undefined;
@@ -94,6 +118,7 @@ function postgresWakeUp(
     next.once('end', again);
     client = next;
     await next.connect();
+    if (exclusive) await claim(next);
     await next.query('listen imageyard');
   };
   const again = (): void => {

@@ -105,3 +105,15 @@ test('heavy slots: who stops waiting takes no place', async () => {
   const next = await slots.enter('b', new AbortController().signal);
   next();
 });
+
+test('bytes of a stage that an earlier attempt was in do not go back', () => {
+  const progress = new ProgressTracker(() => 0, 0.4, { stage: 'convert', bytesDone: 600 });
+  progress.enter('convert', 700);
+  assert.equal(progress.current().bytesDone, 600);
+  progress.update('convert', 100, 700);
+  assert.equal(progress.current().bytesDone, 600);
+  progress.update('convert', 650, 700);
+  assert.equal(progress.current().bytesDone, 650);
+  progress.enter('hash', 900);
+  assert.equal(progress.current().bytesDone, 0);
+});

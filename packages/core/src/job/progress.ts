@@ -33,14 +33,17 @@ export class ProgressTracker {
   #rawBase = 0;
   #samples: Sample[] = [];
   #changes = 0;
+  readonly #earlier: Pick<JobProgress, 'stage' | 'bytesDone'> | undefined;
 
   /**
    * @param clock monotonic milliseconds
    * @param reached fraction that an earlier attempt showed
+   * @param earlier where its bytes stood: the same stage doesn't go back behind them
    */
-  constructor(clock: () => number, reached = 0) {
+  constructor(clock: () => number, reached = 0, earlier?: Pick<JobProgress, 'stage' | 'bytesDone'>) {
     this.#clock = clock;
     this.#base = Math.min(Math.max(reached, 0), 0.99);
+    this.#earlier = earlier;
   }
 
   /** Grows with each change: who writes it down knows whether there is anything new. */
@@ -56,10 +59,10 @@ export class ProgressTracker {
     this.#changes += 1;
   }
 
-  /** A stage begins; its bytes count from 0. */
+  /** A stage begins; its bytes count from 0, or from where an earlier attempt showed them. */
   enter(stage: string, bytesTotal = 0): void {
     this.#stage = stage;
-    this.#bytesDone = 0;
+    this.#bytesDone = this.#earlier?.stage === stage ? Math.min(this.#earlier.bytesDone, bytesTotal) : 0;
     this.#bytesTotal = bytesTotal;
     this.#samples = [];
     this.#changes += 1;

@@ -39,7 +39,7 @@ export class RunningAttempt {
     this.#options = options;
     const { row, lease } = options.claimed;
     const before = parse(row.progress) as JobProgress | undefined;
-    this.#progress = new ProgressTracker(() => performance.now(), before?.fraction);
+    this.#progress = new ProgressTracker(() => performance.now(), before?.fraction, before);
     this.#attempt = {
       jobId: row.id,
       projectId: row.project_id,

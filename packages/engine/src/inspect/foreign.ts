@@ -93,6 +93,27 @@ function textContent(head: Uint8Array): Foreign | undefined {
   };
 }
 
+/**
+ * Content that nothing else claims and whose first sector is all words: no disk begins so, since a
+ * boot sector, a partition table and a file system are binary. Scripts, notes, listings (H31).
+ */
+export function plainText(head: Uint8Array): Foreign | undefined {
+  const sector = head.subarray(0, 512);
+  if (
+    sector.length === 0 ||
+    !sector.every((b) => (b >= 0x20 && b < 0x7f) || b >= 0xa0 || (b >= 9 && b <= 13))
+  )
+    return undefined;
+  const quote = shownText(sector.subarray(0, 4 * QUOTED), QUOTED);
+  return {
+    name: 'text',
+    offset: 0,
+    kind: 'disk-unsupported',
+    fact: `plain text, not a disk: "${quote}"`,
+    wayOut: AGAIN,
+  };
+}
+
 /** @param opening lower case */
 function nameOfText(opening: string): { name: string; fact: string } | undefined {
   if (opening.startsWith('<!doctype') || opening.startsWith('<html')) {

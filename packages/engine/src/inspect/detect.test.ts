@@ -1,0 +1,14 @@
+test('plain text is no raw disk: scripts, notes and listings are named (H31)', async () => {
+  for (const text of [
+    'hello\n',
+    '#!/bin/sh\necho ok\n',
+    '{\n "a": 1 }',
+    '[1, 2]',
+    'Größe: 3\n'.repeat(400),
+  ]) {
+    const { foreign, disks } = await detect(memoryFile(new TextEncoder().encode(text)));
+    assert.deepEqual(disks, []);
+    assert.equal(foreign[0]?.kind, 'disk-unsupported', text.slice(0, 20));
+  }
+  assert.deepEqual((await detect(memoryFile(new Uint8Array(600)))).foreign, []);
+});
