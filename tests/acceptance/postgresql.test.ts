@@ -28,6 +28,18 @@ test(
     ]);
     assert.equal(pushed.code, 0, pushed.stderr);
     const id = /image\s+([0-9a-f-]{36})/.exec(pushed.stdout)![1]!;
+    const args = [
+      'serve',
+      '--data',
+      join(first.folder, 'other'),
+      '--listen',
+      '127.0.0.1:0',
+      '--bucket-listen',
+      '127.0.0.1:0',
+    ];
+    const rival = await run(process.execPath, [program, ...args], { env });
+    assert.equal(rival.code, 1);
+    assert.match(rival.stderr, /database is in use by another imageyard/);
     const refused = await run(process.execPath, [
       program,
       'push',

@@ -1,3 +1,8 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { memoryFile } from '../access/memory-file.ts';
+import { detect } from './detect.ts';
+
 test('plain text is no raw disk: scripts, notes and listings are named (H31)', async () => {
   for (const text of [
     'hello\n',
