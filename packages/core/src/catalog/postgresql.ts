@@ -45,7 +45,13 @@ export async function openPostgresql(
   });
   await sql`select 1`.execute(db);
   const wake = postgresWakeUp(() => new pg.Client({ ...connection, keepAlive: true }), main, exclusive);
-  await wake.started;
+  try {
+    await wake.started;
+  } catch (error) {
+    await wake.stop();
+    await db.destroy();
+    throw error;
+  }
   return {
     engine: 'postgresql',
     db,

@@ -99,11 +99,8 @@ function textContent(head: Uint8Array): Foreign | undefined {
  */
 export function plainText(head: Uint8Array): Foreign | undefined {
   const sector = head.subarray(0, 512);
-  if (
-    sector.length === 0 ||
-    !sector.every((b) => (b >= 0x20 && b < 0x7f) || b >= 0xa0 || (b >= 9 && b <= 13))
-  )
-    return undefined;
+  const isControl = (byte: number): boolean => (byte < 0x20 && (byte < 9 || byte > 13)) || byte === 0x7f;
+  if (sector.length === 0 || sector.some(isControl) || !isUtf8(sector)) return undefined;
   const quote = shownText(sector.subarray(0, 4 * QUOTED), QUOTED);
   return {
     name: 'text',
@@ -112,6 +109,16 @@ export function plainText(head: Uint8Array): Foreign | undefined {
     fact: `plain text, not a disk: "${quote}"`,
     wayOut: AGAIN,
   };
+}
+
+/** A character that the sector's end cuts is no fault. */
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @param opening lower case */
