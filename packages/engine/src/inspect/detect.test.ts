@@ -16,4 +16,6 @@ test('plain text is no raw disk: scripts, notes and listings are named (H31)', a
     assert.equal(foreign[0]?.kind, 'disk-unsupported', text.slice(0, 20));
   }
   assert.deepEqual((await detect(memoryFile(new Uint8Array(600)))).foreign, []);
+  const wordy = new TextEncoder().encode('a guest wrote this\n'.repeat(80_000));
+  assert.deepEqual((await detect(memoryFile(wordy))).foreign, [], 'more than 1 MiB: a disk may hold words');
 });

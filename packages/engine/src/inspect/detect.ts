@@ -46,7 +46,7 @@ export async function detect(file: RandomAccess): Promise<Detection> {
     disks.push({ format: 'vmdk', offset: 0 });
   }
   const foreign = foreignContent(ends);
-  const text = disks.length + foreign.length === 0 ? plainText(ends.head) : undefined;
+  const text = disks.length + foreign.length === 0 ? plainText(ends) : undefined;
   if (text) foreign.push(text);
   return { size: file.size, disks, foreign, strayFooter: isStrayFooter(ends) };
 }

@@ -93,15 +93,17 @@ function textContent(head: Uint8Array): Foreign | undefined {
   };
 }
 
+/** Files up to this size can be notes and scripts; a disk that is words from its first byte on is larger. */
+const TEXT_BYTES = 1024 * 1024;
+
 /**
- * Content that nothing else claims and whose first sector is all words: no disk begins so, since a
- * boot sector, a partition table and a file system are binary. Scripts, notes, listings (H31).
+ * A small file that nothing else claims and that is all words as far as the probes read: scripts, notes,
+ * listings (H31). A guest may fill a disk with text, so size is part of the rule.
  */
-export function plainText(head: Uint8Array): Foreign | undefined {
-  const sector = head.subarray(0, 512);
+export function plainText({ size, head }: Ends): Foreign | undefined {
   const isControl = (byte: number): boolean => (byte < 0x20 && (byte < 9 || byte > 13)) || byte === 0x7f;
-  if (sector.length === 0 || sector.some(isControl) || !isUtf8(sector)) return undefined;
-  const quote = shownText(sector.subarray(0, 4 * QUOTED), QUOTED);
+  if (size === 0 || size > TEXT_BYTES || head.some(isControl) || !isUtf8(head)) return undefined;
+  const quote = shownText(head.subarray(0, 4 * QUOTED), QUOTED);
   return {
     name: 'text',
     offset: 0,
