@@ -4,7 +4,7 @@ import { u32be, u64be } from '../bytes/integers.ts';
 import type { FormatName } from '../disk/disk.ts';
 import type { Ends } from '../formats/driver.ts';
 import { driverFor, drivers } from '../formats/registry.ts';
-import { foreignContent, plainText, type Foreign } from './foreign.ts';
+import { foreignContent, type Foreign } from './foreign.ts';
 
 /** One thing that a file claims to be. */
 export interface Candidate {
@@ -45,10 +45,7 @@ export async function detect(file: RandomAccess): Promise<Detection> {
   if (!disks.some((d) => d.format === 'vmdk') && (await isLongDescriptor(file, ends))) {
     disks.push({ format: 'vmdk', offset: 0 });
   }
-  const foreign = foreignContent(ends);
-  const text = disks.length + foreign.length === 0 ? plainText(ends) : undefined;
-  if (text) foreign.push(text);
-  return { size: file.size, disks, foreign, strayFooter: isStrayFooter(ends) };
+  return { size: file.size, disks, foreign: foreignContent(ends), strayFooter: isStrayFooter(ends) };
 }
 
 /**

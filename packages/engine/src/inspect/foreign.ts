@@ -93,36 +93,6 @@ function textContent(head: Uint8Array): Foreign | undefined {
   };
 }
 
-/** Files up to this size can be notes and scripts; a disk that is words from its first byte on is larger. */
-const TEXT_BYTES = 1024 * 1024;
-
-/**
- * A small file that nothing else claims and that is all words as far as the probes read: scripts, notes,
- * listings (H31). A guest may fill a disk with text, so size is part of the rule.
- */
-export function plainText({ size, head }: Ends): Foreign | undefined {
-  const isControl = (byte: number): boolean => (byte < 0x20 && (byte < 9 || byte > 13)) || byte === 0x7f;
-  if (size === 0 || size > TEXT_BYTES || head.some(isControl) || !isUtf8(head)) return undefined;
-  const quote = shownText(head.subarray(0, 4 * QUOTED), QUOTED);
-  return {
-    name: 'text',
-    offset: 0,
-    kind: 'disk-unsupported',
-    fact: `plain text, not a disk: "${quote}"`,
-    wayOut: AGAIN,
-  };
-}
-
-/** A character that the sector's end cuts is no fault. */
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** @param opening lower case */
 function nameOfText(opening: string): { name: string; fact: string } | undefined {
   if (opening.startsWith('<!doctype') || opening.startsWith('<html')) {
