@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import {
+  BucketClient,
   createImage,
   deleteImage,
   RefusedError,
@@ -11,7 +13,6 @@ import {
   showJob,
   UnreachableError,
 } from '@imageyard/wire/client';
-import { BucketClient } from '@imageyard/wire/client';
 import type { ImageView, JobView } from '@imageyard/wire/client';
 import { formatNames } from '@imageyard/engine';
 import { Option } from 'commander';
@@ -164,12 +165,6 @@ async function upload(session: Session, file: string, options: PushOptions): Pro
   return `${bucket}:${key}`;
 }
 
-const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((wake) => {
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), wake()), { once: true });
-  });
-
 /** Show the job's progress until it ends. @returns the exit code */
 async function follow(session: Session, jobId: string, options: PushOptions): Promise<number> {
   const progress = createProgress(process.stdout);
@@ -187,7 +182,7 @@ async function follow(session: Session, jobId: string, options: PushOptions): Pr
           if (!(error instanceof UnreachableError) || ++failures > 20) throw error;
         }
         if (signal.aborted) return undefined;
-        await sleep(failures > 0 ? 500 : 200, signal);
+        await pause(failures > 0 ? 500 : 200, undefined, { signal }).catch(() => {}); // an abort ends it early
         if (signal.aborted) return undefined;
       }
     });
